@@ -1,0 +1,1 @@
+"""Types of the compiled core; csrc/bindings.cpp mirrors this file line for line."""
