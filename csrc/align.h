@@ -1,0 +1,51 @@
+// Query fingerprints against document fingerprints -> aligned pieces.
+//
+// screen()  tells in some 50 ns whether a place is worth aligning.
+// align()   extends an anchor both ways by banded alignment with an X-drop (Altschul et al.,
+//           Gapped BLAST, 1997): a match gains 2, a mismatch or a gap costs 1, and an extension ends
+//           once it is kDrop below its best. Long runs of equal tokens are slid over, so a verbatim
+//           copy costs a comparison a token; edits cost a band of 33 cells a token.
+//
+// Both take spans of fingerprints (the top byte of each keyed token): unequal tokens agree by
+// chance once in 256. Pure functions; memory is a few hundred kB whatever the lengths.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace dedup {
+
+inline constexpr int32_t kMatchGain = 2;  // a mismatch or a gap costs 1
+
+// A run of equal tokens: query [query, query + length) = document [document, document + length).
+struct Piece {
+  uint32_t query, document, length;
+};
+
+struct Alignment {
+  std::vector<Piece> pieces;  // increasing in both; never touching on one diagonal
+  int32_t score = 0;          // gains less costs, from the first piece to the last
+
+  uint32_t query_from() const { return pieces.front().query; }
+  uint32_t query_to() const { return pieces.back().query + pieces.back().length; }
+  uint32_t document_from() const { return pieces.front().document; }
+  uint32_t document_to() const { return pieces.back().document + pieces.back().length; }
+};
+
+using Fingerprints = std::span<const uint8_t>;
+
+// Where a screen saw most agreement: a run of equal tokens to anchor an alignment at.
+struct Screened {
+  bool passed = false;
+  uint32_t query = 0, document = 0;
+};
+
+// Counts equal fingerprints over 64 tokens around query position q on each diagonal within `reach`
+// of the one through (q, d). Passes if one diagonal has kScreenMatches, or its best two 25 % more.
+Screened screen(Fingerprints query, Fingerprints document, int64_t q, int64_t d, int32_t reach);
+
+// The best alignment through the anchor (q, d). Empty if nothing around it agrees.
+Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d);
+
+}  // namespace dedup

@@ -1,0 +1,267 @@
+#include "seed_table.h"
+
+#include <algorithm>
+#include <bit>
+#include <string>
+
+#include "error.h"
+
+namespace dedup {
+
+namespace {
+
+constexpr uint64_t kSlotBits = 60 * 8;
+constexpr uint64_t kHeaderBytes = 4;
+constexpr uint64_t kSeeds = 1ull << kSeedBits;
+// Fuller tables are smaller and run over into the next bucket more often; at .94 the mean probe
+// still touches 1.2 lines.
+constexpr double kLoad = 0.94;
+
+// The smallest seed whose home is `bucket`.
+uint64_t first_seed(uint64_t bucket, uint64_t buckets) {
+  return static_cast<uint64_t>(
+      ((static_cast<unsigned __int128>(bucket) << kSeedBits) + buckets - 1) / buckets);
+}
+
+SeedTableShape shape_for(uint64_t entries, uint64_t positions) {
+  SeedTableShape shape;
+  shape.entries = entries;
+  shape.positions = positions;
+  // The width depends on the number of buckets, which depends on the capacity, hence on the width:
+  // start narrow and widen until it fits.
+  for (uint32_t capacity = 15; capacity > 0; --capacity) {
+    const auto buckets = static_cast<uint64_t>(static_cast<double>(entries) / (capacity * kLoad));
+    shape.buckets = buckets + 1;
+    const uint64_t range = kSeeds / shape.buckets + 1;
+    const auto largest = static_cast<unsigned __int128>(range) * (positions + 1);
+    if (largest >> 57 != 0) continue;  // entries are read with one 8-byte load at any bit
+    shape.width = static_cast<uint32_t>(std::bit_width(static_cast<uint64_t>(largest)));
+    shape.capacity = static_cast<uint32_t>(kSlotBits / shape.width);
+    if (shape.capacity >= capacity) {
+      shape.capacity = capacity;
+      return shape;
+    }
+  }
+  throw ArgumentError("seed table: " + std::to_string(positions) + " positions are too many");
+}
+
+// Applies the cap on postings to an ordered run of entries: passes on each seed's positions, or
+// the first few and the stop mark.
+class PostingsCap {
+ public:
+  PostingsCap(uint64_t stop, const std::function<void(const SeedEntry&)>& emit)
+      : stop_(static_cast<uint32_t>(stop)), emit_(emit) {}
+
+  void add(const SeedEntry& entry) {
+    if (entry.seed != seed_) flush();
+    seed_ = entry.seed;
+    if (entry.position == stop_ || size_ == kMaxPostings) {
+      stopped_ = true;
+    } else if (!stopped_ || size_ < kKeptPostings) {
+      held_[size_++] = entry.position;
+    }
+  }
+
+  void flush() {
+    const uint32_t kept = stopped_ ? std::min(size_, kKeptPostings) : size_;
+    for (uint32_t i = 0; i < kept; ++i) emit_({seed_, held_[i]});
+    if (stopped_) emit_({seed_, stop_});
+    size_ = 0;
+    stopped_ = false;
+  }
+
+ private:
+  const uint32_t stop_;
+  const std::function<void(const SeedEntry&)>& emit_;
+  Seed seed_ = 0;
+  uint32_t held_[kMaxPostings];
+  uint32_t size_ = 0;
+  bool stopped_ = false;
+};
+
+// Lays entries out in buckets and writes each bucket once nothing can reach it any more.
+class BucketWriter {
+ public:
+  BucketWriter(CheckedWriter& out, const SeedTableShape& shape) : out_(out), shape_(shape) {}
+
+  void add(const SeedEntry& entry) {
+    const auto home = static_cast<uint64_t>(
+        (static_cast<unsigned __int128>(entry.seed) * shape_.buckets) >> kSeedBits);
+    if (!started_ || home != home_) open_home(home);
+    const uint64_t value =
+        (entry.seed - home_first_) * (shape_.positions + 1) + entry.position;
+    put(next_slot_++, value);
+    if (++count_ > 0xFFFF) throw ArgumentError("seed table: over 65535 entries in one bucket");
+  }
+
+  uint64_t finish() {
+    close_home();
+    while (written_ < shape_.buckets || !pending_.empty()) write_bucket();
+    return written_;
+  }
+
+ private:
+  struct Bucket {
+    uint16_t first = 0, count = 0;
+    uint8_t bits[60] = {};
+  };
+  static_assert(sizeof(Bucket) == 64);
+
+  Bucket& bucket(uint64_t index) {
+    while (written_ + pending_.size() <= index) pending_.emplace_back();
+    return pending_[index - written_];
+  }
+
+  void open_home(uint64_t home) {
+    close_home();
+    started_ = true;
+    home_ = home;
+    home_first_ = first_seed(home, shape_.buckets);
+    next_slot_ = std::max(next_slot_, home * shape_.capacity);
+    first_slot_ = next_slot_;
+    count_ = 0;
+    while (written_ < next_slot_ / shape_.capacity && written_ < home) write_bucket();
+  }
+
+  void close_home() {
+    if (!started_) return;
+    const uint64_t first = first_slot_ - home_ * shape_.capacity;
+    if (first > 0xFFFF) throw ArgumentError("seed table: over 65535 slots of overflow");
+    bucket(home_).first = static_cast<uint16_t>(first);
+    bucket(home_).count = static_cast<uint16_t>(count_);
+  }
+
+  void put(uint64_t slot, uint64_t value) {
+    Bucket& into = bucket(slot / shape_.capacity);
+    uint64_t bit = slot % shape_.capacity * shape_.width;
+    for (uint32_t left = shape_.width; left > 0;) {
+      const auto room = static_cast<uint32_t>(8 - bit % 8);
+      const uint32_t part = std::min(room, left);
+      into.bits[bit / 8] |= static_cast<uint8_t>((value & ((1u << part) - 1)) << (bit % 8));
+      value >>= part;
+      bit += part;
+      left -= part;
+    }
+  }
+
+  void write_bucket() {
+    if (pending_.empty()) pending_.emplace_back();
+    out_.append(&pending_.front(), sizeof(Bucket));
+    pending_.erase(pending_.begin());
+    ++written_;
+  }
+
+  CheckedWriter& out_;
+  const SeedTableShape shape_;
+  std::vector<Bucket> pending_;  // a handful: the home being filled and its overflow
+  uint64_t written_ = 0;
+  bool started_ = false;
+  uint64_t home_ = 0, home_first_ = 0, next_slot_ = 0, first_slot_ = 0, count_ = 0;
+};
+
+}  // namespace
+
+void write_seed_table(CheckedWriter& out, const EntrySource& source, uint64_t positions) {
+  const auto capped = [&](const std::function<void(const SeedEntry&)>& emit) {
+    PostingsCap cap(positions, emit);
+    source([&](const SeedEntry& entry) { cap.add(entry); });
+    cap.flush();
+  };
+  uint64_t entries = 0;
+  capped([&](const SeedEntry&) { ++entries; });
+  SeedTableShape shape = shape_for(entries, positions);
+
+  // The overflow of the last buckets is known once they are laid out; a dry pass would cost a
+  // third run of the source, so the header says what the layout rule gives: count it here.
+  uint64_t next_slot = 0;
+  capped([&](const SeedEntry& entry) {
+    const auto home = static_cast<uint64_t>(
+        (static_cast<unsigned __int128>(entry.seed) * shape.buckets) >> kSeedBits);
+    next_slot = std::max(next_slot, home * shape.capacity) + 1;
+  });
+  shape.total_buckets =
+      std::max(shape.buckets, (next_slot + shape.capacity - 1) / shape.capacity);
+  out.append(&shape, sizeof shape);
+
+  BucketWriter writer(out, shape);
+  capped([&](const SeedEntry& entry) { writer.add(entry); });
+  writer.finish();
+}
+
+SeedTable::SeedTable(const CheckedFile& file, uint64_t offset, uint64_t size) : file_(&file) {
+  const auto refuse = [&](const std::string& what) {
+    throw FormatError(file.path() + ": seed table at byte " + std::to_string(offset) + ": " + what +
+                      "; build the index again");
+  };
+  if (size < sizeof(SeedTableShape)) refuse("too short");
+  shape_ = load<SeedTableShape>(file.at(offset, sizeof(SeedTableShape)));
+  offset_ = offset + sizeof(SeedTableShape);
+  const bool sane = shape_.buckets > 0 && shape_.buckets <= shape_.total_buckets &&
+                    shape_.total_buckets <= (size - sizeof(SeedTableShape)) / kBucketBytes &&
+                    shape_.width > 0 && shape_.width <= 57 && shape_.capacity > 0 &&
+                    shape_.capacity * shape_.width <= kSlotBits &&
+                    shape_.positions < 0xFFFFFFFF && shape_.buckets <= kSeeds;
+  if (!sane) refuse("impossible shape");
+  places_ = shape_.positions + 1;
+  reciprocal_ = ~0ull / shape_.buckets + 1;
+}
+
+uint64_t SeedTable::entry_at(uint64_t slot) const {
+  const uint64_t bucket = slot / shape_.capacity;
+  if (bucket >= shape_.total_buckets) return ~0ull;
+  const uint64_t bit = kHeaderBytes * 8 + slot % shape_.capacity * shape_.width;
+  // Never read past the bucket: the load is moved back where it would, the shift forth.
+  const uint64_t byte = std::min<uint64_t>(bit / 8, kBucketBytes - 8);
+  const uint8_t* line = file_->at(offset_ + bucket * kBucketBytes, kBucketBytes);
+  return (load<uint64_t>(line + byte) >> (bit - byte * 8)) & ((1ull << shape_.width) - 1);
+}
+
+void SeedTable::find(Seed seed, Postings& found) const {
+  found.size = 0;
+  found.stopped = false;
+  const auto product = static_cast<unsigned __int128>(seed) * shape_.buckets;
+  const auto bucket = static_cast<uint64_t>(product >> kSeedBits);
+  const uint8_t* line = file_->at(offset_ + bucket * kBucketBytes, kBucketBytes);
+  const auto first = load<uint16_t>(line);
+  const auto count = load<uint16_t>(line + 2);
+  if (count == 0) return;
+  // The seeds of a home are the multiples of `buckets` at or over home * 2^34, so the place of a
+  // seed among them is the product's low part divided by `buckets`, rounded down.
+  const uint64_t low = static_cast<uint64_t>(product) & (kSeeds - 1);
+  const uint64_t rank = shape_.buckets == 1
+                            ? low
+                            : static_cast<uint64_t>(
+                                  (static_cast<unsigned __int128>(low) * reciprocal_) >> 64);
+  const uint64_t from = rank * places_;
+  uint64_t slot = bucket * shape_.capacity + first;
+  for (uint32_t left = count; left > 0; --left, ++slot) {
+    const uint64_t value = entry_at(slot);
+    if (value < from) continue;
+    const uint64_t position = value - from;
+    if (position >= places_) return;
+    if (position == shape_.positions) {
+      found.stopped = true;
+    } else if (found.size < kMaxPostings) {
+      found.positions[found.size++] = static_cast<uint32_t>(position);
+    }
+  }
+}
+
+void SeedTable::Cursor::advance() {
+  const SeedTable& table = *table_;
+  while (left_ == 0) {
+    if (++bucket_ >= table.shape_.buckets) {
+      done_ = true;
+      return;
+    }
+    const uint8_t* line = table.file_->at(table.offset_ + bucket_ * kBucketBytes, kBucketBytes);
+    left_ = load<uint16_t>(line + 2);
+    slot_ = bucket_ * table.shape_.capacity + load<uint16_t>(line);
+  }
+  const uint64_t value = table.entry_at(slot_++);
+  --left_;
+  entry_.seed = first_seed(bucket_, table.shape_.buckets) + value / table.places_;
+  entry_.position = static_cast<uint32_t>(value % table.places_);
+}
+
+}  // namespace dedup

@@ -1,0 +1,108 @@
+// The seed table: seed -> postings, one cache line for most probes.
+//
+// A static table of 64-byte buckets, filled in the order of (seed, position), so a table is a
+// function of its entries alone and two tables merge by one ordered pass over both.
+//
+//   bucket = u16 first | u16 count | 60 bytes of entries, `width` bits each, packed from bit 0
+//
+// A seed's home bucket is seed * buckets / 2^34. The entries of one home stand together, in order,
+// `first` slots after the start of the home bucket, where slots run on into the next buckets if the
+// home is full (ordered linear probing); `count` is how many entries have this home. An entry is
+//
+//   (seed - smallest seed of the home) * places + position,    places = positions + 1
+//
+// in one number (mixed radix, so no bit is lost to rounding). position == positions is the stop
+// mark: the seed has over kMaxPostings postings, of which the kKeptPostings lowest are stored.
+// Common passages thus cost little, weigh little, and are still found with their first sources.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "checked_file.h"
+#include "seeds.h"
+
+namespace dedup {
+
+inline constexpr uint32_t kMaxPostings = 64;
+inline constexpr uint32_t kKeptPostings = 8;
+
+// One posting of a seed: a token position in a segment. Ordered as tables are.
+struct SeedEntry {
+  Seed seed;
+  uint32_t position;
+  auto operator<=>(const SeedEntry&) const = default;
+};
+
+// What a probe found. The seed's true document frequency is `size` unless `stopped`.
+struct Postings {
+  uint32_t positions[kMaxPostings];
+  uint32_t size = 0;
+  bool stopped = false;
+};
+
+// Shape of a table; the first 64 bytes of its section.
+struct SeedTableShape {
+  uint64_t entries = 0;
+  uint64_t positions = 0;      // every stored position is below this
+  uint64_t buckets = 0;        // home buckets
+  uint64_t total_buckets = 0;  // with those that take the overflow of the last
+  uint32_t width = 0;          // bits of an entry
+  uint32_t capacity = 0;       // entries of a bucket
+  uint64_t reserved[3] = {};
+};
+static_assert(sizeof(SeedTableShape) == 64);
+
+class SeedTable {
+ public:
+  SeedTable() = default;
+  // The table at [offset, offset + size) of the file's body. Throws FormatError if it can't be one.
+  SeedTable(const CheckedFile& file, uint64_t offset, uint64_t size);
+
+  const SeedTableShape& shape() const { return shape_; }
+  void prefetch(Seed seed) const { file_->prefetch(offset_ + home(seed) * kBucketBytes); }
+  // Replaces `found` by the postings of `seed`, lowest position first.
+  void find(Seed seed, Postings& found) const;
+
+  // Reads every entry in order; a stop mark has position == shape().positions.
+  class Cursor {
+   public:
+    explicit Cursor(const SeedTable& table) : table_(&table) { advance(); }
+    bool done() const { return done_; }
+    const SeedEntry& entry() const { return entry_; }
+    void advance();
+
+   private:
+    const SeedTable* table_;
+    uint64_t bucket_ = ~0ull;
+    uint64_t slot_ = 0;
+    uint32_t left_ = 0;
+    bool done_ = false;
+    SeedEntry entry_{};
+  };
+
+ private:
+  static constexpr uint64_t kBucketBytes = 64;
+
+  uint64_t home(Seed seed) const {
+    return static_cast<uint64_t>((static_cast<unsigned __int128>(seed) * shape_.buckets) >>
+                                 kSeedBits);
+  }
+  uint64_t entry_at(uint64_t slot) const;
+
+  const CheckedFile* file_ = nullptr;
+  uint64_t offset_ = 0;
+  SeedTableShape shape_;
+  uint64_t places_ = 0;
+  uint64_t reciprocal_ = 0;  // ceil(2^64 / buckets)
+};
+
+// Calls its argument with every (seed, position) in table order; must give the same on each call.
+using EntrySource = std::function<void(const std::function<void(const SeedEntry&)>&)>;
+
+// Appends the table of the source's entries. Positions are below `positions`; a position equal to
+// `positions` is a stop mark. Runs the source three times: to count, to lay out, to write.
+void write_seed_table(CheckedWriter& out, const EntrySource& source, uint64_t positions);
+
+}  // namespace dedup

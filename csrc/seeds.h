@@ -1,0 +1,129 @@
+// Keyed tokens -> seeds: the short hashes that a copy is likely to share with its source.
+//
+//   tile    k tokens in a row; every S-th of a document is indexed, every one of a query looked up,
+//           so any shared run of S+k-1 tokens is found (Kent, BLAT, 2002)
+//   gapped  the tokens under a shape with a hole, at a prime stride: survives an edit in the hole,
+//           so every n-th word replaced does not evade it (Ma, Tromp, Li, PatternHunter, 2002)
+//   band    r minima of the MinHash signature of a window of W tokens (Broder, 1997)
+//
+// A seed is kSeedBits wide; the three kinds are kept apart by salts and share one table. Their
+// secrecy is that of the tokens they are made of, which are SipHash values under the index's key.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "hash.h"
+#include "scheme.h"
+
+namespace dedup {
+
+// False table hits per probe are entries / 2^34: 1e-5 at 10^6 tokens, 1 % at 10^9; each costs one
+// screen. More bits would cost index bytes instead.
+inline constexpr uint32_t kSeedBits = 34;
+
+using Seed = uint64_t;  // below 2^kSeedBits
+
+enum class SeedKind : uint8_t { kTile, kGapped, kBand };
+
+namespace seeds_detail {
+
+inline constexpr uint64_t kMultiplier = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio, odd
+inline constexpr uint64_t kGappedSalt = 0x2545F4914F6CDD1D;
+inline constexpr uint64_t kBandSalt = 0xD1342543DE82EF95;
+
+// Powers of kMultiplier: token j of a shape is weighed by power j, so that order counts.
+inline constexpr auto kPowers = [] {
+  std::array<uint64_t, 32> powers{};
+  uint64_t power = kMultiplier;
+  for (auto& value : powers) {
+    value = power;
+    power *= kMultiplier;
+  }
+  return powers;
+}();
+
+}  // namespace seeds_detail
+
+inline Seed to_seed(uint64_t sum) { return fmix64(sum) >> (64 - kSeedBits); }
+
+inline Seed tile_seed(const uint64_t* tokens, uint32_t size) {
+  uint64_t sum = 0;
+  for (uint32_t j = 0; j < size; ++j) sum += tokens[j] * seeds_detail::kPowers[j];
+  return to_seed(sum);
+}
+
+inline Seed gapped_seed(const uint64_t* tokens, uint32_t shape) {
+  uint64_t sum = seeds_detail::kGappedSalt;
+  for (uint32_t bits = shape; bits != 0; bits &= bits - 1) {
+    const int j = __builtin_ctz(bits);
+    sum += tokens[j] * seeds_detail::kPowers[static_cast<size_t>(j)];
+  }
+  return to_seed(sum);
+}
+
+inline Seed band_seed(const uint32_t* minima, uint32_t rows, uint32_t band) {
+  uint64_t sum = seeds_detail::kBandSalt * (band + 1);
+  for (uint32_t j = 0; j < rows; ++j) sum += (minima[j] + 1ull) * seeds_detail::kPowers[j];
+  return to_seed(sum);
+}
+
+// The MinHash minima of windows of W consecutive shingles, by blocks of kStep shingles, so that
+// sliding a window by one step costs one block: a window's minima are those of its W/kStep blocks.
+class WindowMinima {
+ public:
+  static constexpr uint32_t kStep = Scheme::kQueryWindowStep;
+
+  explicit WindowMinima(const Scheme& scheme)
+      : scheme_(scheme), slots_(scheme.bands * scheme.rows), minima_(slots_) {
+    // Odd multipliers and offsets from a fixed sequence: part of the format, as the salts are.
+    uint64_t state = 0x6A09E667F3BCC908;
+    for (uint32_t k = 0; k < slots_; ++k) {
+      state += seeds_detail::kMultiplier;
+      const uint64_t drawn = fmix64(state);
+      multipliers_.push_back(static_cast<uint32_t>(drawn) | 1);
+      offsets_.push_back(static_cast<uint32_t>(drawn >> 32));
+    }
+  }
+
+  // Calls visit(start, minima) for every whole window that starts at a multiple of `stride`
+  // tokens; `stride` must be a multiple of kStep.
+  template <typename Visit>
+  void each(std::span<const uint64_t> tokens, uint32_t stride, Visit visit) {
+    const size_t lost = scheme_.shingle_size - 1;
+    if (slots_ == 0 || tokens.size() < scheme_.window_size + lost) return;
+    const size_t shingles = tokens.size() - lost;
+    blocks_.assign(shingles / kStep * slots_, std::numeric_limits<uint32_t>::max());
+    for (size_t i = 0; i < shingles / kStep * kStep; ++i) {
+      uint64_t sum = 0;
+      for (uint32_t j = 0; j < scheme_.shingle_size; ++j) {
+        sum += tokens[i + j] * seeds_detail::kPowers[j];
+      }
+      const auto hash = static_cast<uint32_t>(fmix64(sum) >> 32);
+      uint32_t* block = &blocks_[i / kStep * slots_];
+      for (uint32_t k = 0; k < slots_; ++k) {
+        block[k] = std::min(block[k], multipliers_[k] * hash + offsets_[k]);
+      }
+    }
+    const size_t window_blocks = scheme_.window_size / kStep;
+    for (size_t start = 0; start + scheme_.window_size <= shingles; start += stride) {
+      std::ranges::fill(minima_, std::numeric_limits<uint32_t>::max());
+      const uint32_t* block = &blocks_[start / kStep * slots_];
+      for (size_t b = 0; b < window_blocks; ++b, block += slots_) {
+        for (uint32_t k = 0; k < slots_; ++k) minima_[k] = std::min(minima_[k], block[k]);
+      }
+      visit(start, minima_.data());
+    }
+  }
+
+ private:
+  const Scheme scheme_;
+  const uint32_t slots_;
+  std::vector<uint32_t> multipliers_, offsets_, blocks_, minima_;
+};
+
+}  // namespace dedup
