@@ -4,8 +4,15 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <thread>
+
 #include "error.h"
 #include "hash.h"
+#include "search.h"
+#include "segment.h"
 
 namespace py = pybind11;
 
@@ -86,8 +93,212 @@ void bind_hashes(py::module_& module) {
 // ---- tokens (tokenize.h)
 // -------------------------------------------------------------------------
 
-// ---- segments, search (segment.h, search.h)
-// ------------------------------------------------------
+// ---- segments, search (segment.h, search.h) ------------------------------------------------------
+
+// The UTF-8 of a str, without a copy, or the bytes as they are. The object must outlive the view.
+std::string_view utf8(const py::object& text) {
+  if (PyUnicode_Check(text.ptr())) {
+    Py_ssize_t size = 0;
+    const char* data = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+    if (!data) throw py::error_already_set();
+    return {data, static_cast<std::size_t>(size)};
+  }
+  if (PyBytes_Check(text.ptr())) return view(py::reinterpret_borrow<py::bytes>(text));
+  throw py::type_error("expected str or bytes, got " + std::string(Py_TYPE(text.ptr())->tp_name));
+}
+
+dedup::TokenKey token_key(const std::optional<py::bytes>& key) {
+  return {key ? std::optional(key_of(*key)) : std::nullopt};
+}
+
+using SegmentPtr = std::shared_ptr<dedup::Segment>;
+
+std::vector<std::shared_ptr<const dedup::Segment>> read_only(
+    const std::vector<SegmentPtr>& segments) {
+  return {segments.begin(), segments.end()};
+}
+
+// One set of document numbers for each segment, as bits.
+std::vector<dedup::Tombstones> tombstones(const std::vector<std::vector<std::uint32_t>>& dead) {
+  std::vector<dedup::Tombstones> bits(dead.size());
+  for (std::size_t s = 0; s < dead.size(); ++s) {
+    for (const std::uint32_t document : dead[s]) {
+      if (document / 64 >= bits[s].size()) bits[s].resize(document / 64 + 1);
+      bits[s][document / 64] |= std::uint64_t{1} << (document % 64);
+    }
+  }
+  return bits;
+}
+
+// As dedup.match takes it apart: where, byte spans, and counts.
+py::tuple as_tuple(const dedup::Match& match) {
+  return py::make_tuple(match.segment, match.document, match.query_span.start,
+                        match.query_span.end, match.document_span.start, match.document_span.end,
+                        match.query_to - match.query_from,
+                        match.document_to - match.document_from, match.matched, match.run,
+                        match.columns, match.containment, match.sources);
+}
+
+py::list as_list(const std::vector<dedup::Match>& matches) {
+  py::list list(matches.size());
+  for (std::size_t i = 0; i < matches.size(); ++i) list[i] = as_tuple(matches[i]);
+  return list;
+}
+
+std::vector<std::vector<dedup::Match>> search_all(const dedup::Searcher& searcher,
+                                                  const std::vector<std::string_view>& texts,
+                                                  std::size_t threads) {
+  std::vector<std::vector<dedup::Match>> found(texts.size());
+  std::atomic<std::size_t> next = 0;
+  std::mutex guard;
+  std::exception_ptr failure;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < texts.size(); i = next++) {
+      try {
+        found[i] = searcher.search(texts[i]);
+      } catch (...) {
+        const std::lock_guard lock(guard);
+        if (!failure) failure = std::current_exception();
+        return;
+      }
+    }
+  };
+  std::vector<std::thread> others;
+  for (std::size_t t = 1; t < std::min(threads, texts.size()); ++t) others.emplace_back(work);
+  work();
+  for (auto& thread : others) thread.join();
+  if (failure) std::rethrow_exception(failure);
+  return found;
+}
+
+void bind_index(py::module_& module) {
+  using namespace py::literals;
+  using dedup::Scheme;
+  const Scheme defaults;
+  py::class_<Scheme>(module, "Scheme")
+      .def(py::init([](std::uint32_t tile_size, std::uint32_t tile_stride,
+                       std::uint32_t gapped_shape, std::uint32_t gapped_stride,
+                       std::uint32_t window_size, std::uint32_t window_stride,
+                       std::uint32_t shingle_size, std::uint32_t bands, std::uint32_t rows) {
+             const Scheme scheme{tile_size,     tile_stride,  gapped_shape, gapped_stride,
+                                 window_size,   window_stride, shingle_size, bands, rows, {}};
+             scheme.check();
+             return scheme;
+           }),
+           py::kw_only(), "tile_size"_a = defaults.tile_size,
+           "tile_stride"_a = defaults.tile_stride, "gapped_shape"_a = defaults.gapped_shape,
+           "gapped_stride"_a = defaults.gapped_stride, "window_size"_a = defaults.window_size,
+           "window_stride"_a = defaults.window_stride, "shingle_size"_a = defaults.shingle_size,
+           "bands"_a = defaults.bands, "rows"_a = defaults.rows)
+      .def_readonly("tile_size", &Scheme::tile_size)
+      .def_readonly("tile_stride", &Scheme::tile_stride)
+      .def_readonly("gapped_shape", &Scheme::gapped_shape)
+      .def_readonly("gapped_stride", &Scheme::gapped_stride)
+      .def_readonly("window_size", &Scheme::window_size)
+      .def_readonly("window_stride", &Scheme::window_stride)
+      .def_readonly("shingle_size", &Scheme::shingle_size)
+      .def_readonly("bands", &Scheme::bands)
+      .def_readonly("rows", &Scheme::rows)
+      .def_property_readonly("guaranteed_tokens", &Scheme::guaranteed_tokens)
+      .def("__eq__", [](const Scheme& a, const Scheme& b) { return a == b; });
+  py::class_<dedup::SegmentSummary>(module, "SegmentSummary")
+      .def_readonly("name", &dedup::SegmentSummary::name)
+      .def_readonly("bytes", &dedup::SegmentSummary::bytes)
+      .def_readonly("documents", &dedup::SegmentSummary::documents)
+      .def_readonly("tokens", &dedup::SegmentSummary::tokens)
+      .def_readonly("seeds", &dedup::SegmentSummary::seeds);
+  module.def("key_id", [](const std::optional<py::bytes>& key) { return token_key(key).id(); },
+             "key"_a);
+
+  py::class_<dedup::SegmentWriter>(module, "SegmentWriter")
+      .def(py::init([](const Scheme& scheme, const std::optional<py::bytes>& key) {
+             return std::make_unique<dedup::SegmentWriter>(scheme, token_key(key));
+           }),
+           "scheme"_a, "key"_a)
+      .def(
+          "add",
+          [](dedup::SegmentWriter& writer, const py::object& text, std::string id,
+             std::string corpus, std::string licence, std::string owner, std::string url) {
+            const std::string_view bytes = utf8(text);
+            const dedup::DocumentInfo info{std::move(id), std::move(corpus), std::move(licence),
+                                           std::move(owner), std::move(url)};
+            const py::gil_scoped_release release;
+            return writer.add(info, bytes);
+          },
+          "text"_a, "id"_a, "corpus"_a, "licence"_a, "owner"_a, "url"_a)
+      .def_property_readonly("tokens", &dedup::SegmentWriter::tokens)
+      .def_property_readonly("documents", &dedup::SegmentWriter::documents)
+      .def_property_readonly("memory_bytes", &dedup::SegmentWriter::memory_bytes)
+      .def("write", &dedup::SegmentWriter::write, "folder"_a,
+           py::call_guard<py::gil_scoped_release>());
+
+  py::class_<dedup::Segment, SegmentPtr>(module, "Segment")
+      .def(py::init([](const std::string& path) { return std::make_shared<dedup::Segment>(path); }),
+           "path"_a, py::call_guard<py::gil_scoped_release>())
+      .def_property_readonly("path", &dedup::Segment::path)
+      .def_property_readonly("scheme", &dedup::Segment::scheme)
+      .def_property_readonly("key_id", &dedup::Segment::key_id)
+      .def_property_readonly("summary", &dedup::Segment::summary)
+      .def("verify", &dedup::Segment::verify, py::call_guard<py::gil_scoped_release>())
+      .def(
+          "document",
+          [](const dedup::Segment& segment, std::uint32_t index) {
+            if (index >= segment.documents()) throw py::index_error("no such document");
+            const dedup::DocumentInfo info = segment.info(index);
+            const dedup::DocumentRecord record = segment.document(index);
+            return py::make_tuple(info.id, info.corpus, info.licence, info.owner, info.url,
+                                  record.tokens, record.text_bytes, record.content_hash);
+          },
+          "index"_a)
+      .def("find_id", &dedup::Segment::find_id, "id"_a);
+
+  module.def(
+      "merge_segments",
+      [](const std::vector<SegmentPtr>& segments,
+         const std::vector<std::vector<std::uint32_t>>& dead, const std::string& folder) {
+        const py::gil_scoped_release release;
+        return dedup::merge_segments(read_only(segments), tombstones(dead), folder);
+      },
+      "segments"_a, "dead"_a, "folder"_a);
+
+  py::class_<dedup::Searcher>(module, "Searcher")
+      .def(py::init([](const std::vector<SegmentPtr>& segments,
+                       const std::vector<std::vector<std::uint32_t>>& dead,
+                       const std::optional<py::bytes>& key) {
+             return std::make_unique<dedup::Searcher>(read_only(segments), tombstones(dead),
+                                                      token_key(key));
+           }),
+           "segments"_a, "dead"_a, "key"_a)
+      .def(
+          "search",
+          [](const dedup::Searcher& searcher, const py::object& text) {
+            const std::string_view bytes = utf8(text);
+            std::vector<dedup::Match> matches;
+            {
+              const py::gil_scoped_release release;
+              matches = searcher.search(bytes);
+            }
+            return as_list(matches);
+          },
+          "text"_a)
+      .def(
+          "search_batch",
+          [](const dedup::Searcher& searcher, const py::list& texts, std::size_t threads) {
+            std::vector<std::string_view> views;
+            for (const py::handle text : texts) {
+              views.push_back(utf8(py::reinterpret_borrow<py::object>(text)));
+            }
+            std::vector<std::vector<dedup::Match>> found;
+            {
+              const py::gil_scoped_release release;
+              found = search_all(searcher, views, threads);
+            }
+            py::list list(found.size());
+            for (std::size_t i = 0; i < found.size(); ++i) list[i] = as_list(found[i]);
+            return list;
+          },
+          "texts"_a, "threads"_a = 1);
+}
 
 }  // namespace
 
@@ -95,4 +306,5 @@ PYBIND11_MODULE(_core, module) {
   module.doc() = "The native core of dedup.";
   py::register_exception_translator(&translate);
   bind_hashes(module);
+  bind_index(module);
 }

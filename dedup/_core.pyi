@@ -16,3 +16,73 @@ def siphash(key: bytes, data: bytes) -> int: ...
 def siphash(key: bytes, word: int) -> int: ...
 def fmix32(h: int) -> int: ...
 def fmix64(h: int) -> int: ...
+
+
+# ---- segments, search
+
+class Scheme:
+    tile_size: int
+    tile_stride: int
+    gapped_shape: int
+    gapped_stride: int
+    window_size: int
+    window_stride: int
+    shingle_size: int
+    bands: int
+    rows: int
+    guaranteed_tokens: int
+    def __init__(
+        self,
+        *,
+        tile_size: int = ...,
+        tile_stride: int = ...,
+        gapped_shape: int = ...,
+        gapped_stride: int = ...,
+        window_size: int = ...,
+        window_stride: int = ...,
+        shingle_size: int = ...,
+        bands: int = ...,
+        rows: int = ...,
+    ) -> None: ...
+
+class SegmentSummary:
+    name: str
+    bytes: int
+    documents: int
+    tokens: int
+    seeds: int
+
+def key_id(key: bytes | None) -> int: ...
+
+class SegmentWriter:
+    tokens: int
+    documents: int
+    memory_bytes: int
+    def __init__(self, scheme: Scheme, key: bytes | None) -> None: ...
+    def add(
+        self, text: str | bytes, id: str, corpus: str, licence: str, owner: str, url: str
+    ) -> int: ...
+    def write(self, folder: str) -> SegmentSummary: ...
+
+class Segment:
+    path: str
+    scheme: Scheme
+    key_id: int
+    summary: SegmentSummary
+    def __init__(self, path: str) -> None: ...
+    def verify(self) -> None: ...
+    def document(self, index: int) -> tuple[str, str, str, str, str, int, int, int]: ...
+    def find_id(self, id: str) -> list[int]: ...
+
+def merge_segments(
+    segments: list[Segment], dead: list[list[int]], folder: str
+) -> SegmentSummary: ...
+
+Found = tuple[int, int, int, int, int, int, int, int, int, int, int, float, int]
+
+class Searcher:
+    def __init__(
+        self, segments: list[Segment], dead: list[list[int]], key: bytes | None
+    ) -> None: ...
+    def search(self, text: str | bytes) -> list[Found]: ...
+    def search_batch(self, texts: list[str], threads: int = 1) -> list[list[Found]]: ...
