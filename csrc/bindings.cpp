@@ -226,6 +226,12 @@ void bind_index(py::module_& module) {
             return writer.add(info, bytes);
           },
           "text"_a, "id"_a, "corpus"_a, "licence"_a, "owner"_a, "url"_a)
+      .def(
+          "content_hash",
+          [](const dedup::SegmentWriter& writer, const py::object& text) {
+            return writer.content_hash(utf8(text));
+          },
+          "text"_a)
       .def_property_readonly("tokens", &dedup::SegmentWriter::tokens)
       .def_property_readonly("documents", &dedup::SegmentWriter::documents)
       .def_property_readonly("memory_bytes", &dedup::SegmentWriter::memory_bytes)
@@ -250,6 +256,16 @@ void bind_index(py::module_& module) {
                                   record.tokens, record.text_bytes, record.content_hash);
           },
           "index"_a)
+      .def(
+          "corpora",
+          [](const dedup::Segment& segment, const std::vector<std::uint32_t>& dead) {
+            std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> counts;
+            for (const auto& [corpus, count] : segment.corpora(tombstones({dead})[0])) {
+              counts[corpus] = {count.documents, count.tokens};
+            }
+            return counts;
+          },
+          "dead"_a)
       .def("find_id", &dedup::Segment::find_id, "id"_a);
 
   module.def(

@@ -212,6 +212,18 @@ SegmentSummary Segment::summary() const {
           header_.documents, header_.tokens, seeds_.shape().entries};
 }
 
+std::map<std::string, CorpusCount> Segment::corpora(const Tombstones& dead) const {
+  std::map<std::string, CorpusCount> counts;
+  for (uint32_t d = 0; d < documents(); ++d) {
+    if (is_dead(dead, d)) continue;
+    const DocumentRecord record = document(d);
+    CorpusCount& count = counts[std::string(string(record.corpus))];
+    ++count.documents;
+    count.tokens += record.tokens;
+  }
+  return counts;
+}
+
 DocumentRecord Segment::document(uint32_t index) const {
   const auto record = load<DocumentRecord>(
       file_.at(documents_offset_ + index * sizeof(DocumentRecord), sizeof(DocumentRecord)));
@@ -327,7 +339,7 @@ uint64_t SegmentWriter::add(const DocumentInfo& info, std::string_view text) {
   record.first_token = base;
   record.tokens = static_cast<uint32_t>(n);
   record.text_bytes = text.size();
-  record.content_hash = key_(xxh3_64(text.data(), text.size()));
+  record.content_hash = content_hash(text);
   record.id = intern(info.id);
   record.corpus = intern(info.corpus);
   record.licence = intern(info.licence);
@@ -335,6 +347,10 @@ uint64_t SegmentWriter::add(const DocumentInfo& info, std::string_view text) {
   record.url = intern(info.url);
   records_.push_back(record);
   return n;
+}
+
+uint64_t SegmentWriter::content_hash(std::string_view text) const {
+  return key_(xxh3_64(text.data(), text.size()));
 }
 
 uint64_t SegmentWriter::memory_bytes() const {

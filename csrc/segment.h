@@ -19,6 +19,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,6 +52,13 @@ inline uint8_t token_fingerprint(uint64_t keyed_token) {
   return static_cast<uint8_t>(keyed_token >> 56);
 }
 
+// Documents of a segment that are gone: bit d of word d/64.
+using Tombstones = std::vector<uint64_t>;
+
+inline bool is_dead(const Tombstones& dead, uint32_t document) {
+  return document / 64 < dead.size() && (dead[document / 64] >> (document % 64) & 1) != 0;
+}
+
 struct DocumentInfo {
   std::string id, corpus, licence, owner, url;
 };
@@ -69,9 +77,13 @@ struct SegmentSummary {
   uint64_t bytes = 0, documents = 0, tokens = 0, seeds = 0;
 };
 
+struct CorpusCount {
+  uint64_t documents = 0, tokens = 0;
+};
+
 class Segment {
  public:
-  // Throws IoError, FormatError; `file` names the segment in messages.
+  // Throws IoError, FormatError.
   explicit Segment(const std::string& path);
 
   const std::string& path() const { return file_.path(); }
@@ -83,6 +95,8 @@ class Segment {
   const SeedTable& seeds() const { return seeds_; }
   const SpanMap& spans() const { return spans_; }
   SegmentSummary summary() const;
+  // How many living documents and tokens each corpus has here.
+  std::map<std::string, CorpusCount> corpora(const Tombstones& dead) const;
   void verify() const { file_.verify_all(); }
 
   DocumentRecord document(uint32_t index) const;
@@ -128,6 +142,8 @@ class SegmentWriter {
 
   // Throws ArgumentError on invalid UTF-8 or when the segment is full. Returns the tokens added.
   uint64_t add(const DocumentInfo& info, std::string_view text);
+  // What add() will store to tell a changed document from the same one.
+  uint64_t content_hash(std::string_view text) const;
   uint64_t tokens() const { return fingerprints_.size(); }
   uint64_t documents() const { return records_.size(); }
   uint64_t memory_bytes() const;
@@ -149,13 +165,6 @@ class SegmentWriter {
   std::vector<SeedEntry> entries_;
   SpanBuffer spans_;
 };
-
-// Documents of a segment that are gone: bit d of word d/64.
-using Tombstones = std::vector<uint64_t>;
-
-inline bool is_dead(const Tombstones& dead, uint32_t document) {
-  return document / 64 < dead.size() && (dead[document / 64] >> (document % 64) & 1) != 0;
-}
 
 // Writes the living documents of the segments, in order, as one segment. Memory does not grow with
 // the segments beyond their document records and the span symbols (1 byte a token).
