@@ -12,26 +12,29 @@ constexpr int64_t kScreenTokens = 64;
 // A tile hit brings 4 or 5 equal tokens with it; three or four more by chance among the other 59
 // happen at one place in 300 where words agree by chance once in 100.
 constexpr uint32_t kScreenMatches = 8;
-constexpr int32_t kBand = 16;              // diagonals to either side of an extension's start
-constexpr int32_t kCells = 2 * kBand + 1;  // of a row
-constexpr int32_t kDrop = 20;              // an extension bridges so many replaced tokens
-constexpr uint32_t kMaxRows = 4096;        // bounds the traceback; longer extensions start anew
-constexpr uint32_t kSlideRun = 16;         // so many equal tokens in a row are surely aligned
-constexpr int32_t kNever = std::numeric_limits<int32_t>::min() / 2;
+constexpr int32_t kBand = 16;      // diagonals below an extension's start; one less above it
+constexpr int32_t kCells = 32;     // of a row: four vectors of 16-bit scores
+constexpr int32_t kDrop = 20;      // an extension that has gained much bridges so many edits
+constexpr int32_t kLeastDrop = 10;  // one that has gained nothing yet
+constexpr uint32_t kMaxRows = 256;  // bounds traceback and scores; longer extensions start anew
+constexpr int16_t kSlideRun = 16;   // so many equal tokens in a row are surely aligned
+constexpr int16_t kNever = std::numeric_limits<int16_t>::min() / 2;
 
-enum Step : uint8_t { kDiagonalEqual, kDiagonal, kQueryOnly, kDocumentOnly, kStart };
+enum Step : int16_t { kDiagonalEqual, kDiagonal, kQueryOnly, kDocumentOnly };
 
 // One extension, forwards (Sign 1) or backwards (Sign -1), from a point between tokens. Token i of
 // the query's side is query[Sign * i]; equal runs are reported by how far they are from the point.
 template <int Sign>
 class Extension {
  public:
+  // `gained` is the score on the other side of the point.
   Extension(const uint8_t* query, uint32_t query_tokens, const uint8_t* document,
-            uint32_t document_tokens)
+            uint32_t document_tokens, int32_t gained)
       : query_(query),
         document_(document),
         query_tokens_(query_tokens),
-        document_tokens_(document_tokens) {}
+        document_tokens_(document_tokens),
+        gained_(gained) {}
 
   // Runs of equal tokens, nearest first, with distances from the point as positions.
   std::vector<Piece> run() {
@@ -43,10 +46,14 @@ class Extension {
     return std::move(pieces_);
   }
 
+  int32_t gained() const { return gained_; }
+
  private:
-  bool equal(uint32_t i, uint32_t j) const {
-    return query_[Sign * static_cast<int64_t>(i)] == document_[Sign * static_cast<int64_t>(j)];
-  }
+  // A row of the band. Cell k of row r is r query tokens and r + k - kBand document tokens on.
+  struct Row {
+    alignas(64) std::array<int16_t, kCells + 1> score;  // with a border above the last diagonal
+    alignas(64) std::array<int16_t, kCells> run;        // equal tokens in a row up to here
+  };
 
   void add(uint32_t i, uint32_t j, uint32_t length) {
     if (!pieces_.empty()) {
@@ -60,94 +67,101 @@ class Extension {
   }
 
   void slide() {
+    const uint32_t limit = std::min(query_tokens_ - i_, document_tokens_ - j_);
+    const uint8_t* query = query_ + Sign * static_cast<int64_t>(i_);
+    const uint8_t* document = document_ + Sign * static_cast<int64_t>(j_);
     uint32_t length = 0;
-    while (i_ + length < query_tokens_ && j_ + length < document_tokens_ &&
-           equal(i_ + length, j_ + length)) {
+    while (length < limit && query[Sign * static_cast<int64_t>(length)] ==
+                                 document[Sign * static_cast<int64_t>(length)]) {
       ++length;
     }
     if (length) add(i_, j_, length);
     i_ += length;
     j_ += length;
+    gained_ += kMatchGain * static_cast<int32_t>(length);
   }
 
   // Aligns on from (i_, j_) until the score drops, or a place is reached from which sliding or a
   // fresh band serves better. Moves (i_, j_) to the best cell; false if there is no going on.
   bool extend() {
-    const auto rows = std::min(query_tokens_ - i_, kMaxRows);
-    std::array<int32_t, kCells + 2> score, previous;  // a border on either side
-    std::array<uint32_t, kCells + 2> run{}, previous_run{};
-    previous.fill(kNever);
-    score.fill(kNever);
-    steps_.resize(kCells);
-    // Row 0: only document tokens taken.
-    for (int32_t k = 0; k < kCells; ++k) {
-      const int32_t skipped = k - kBand;
-      const bool inside =
-          skipped >= 0 && static_cast<uint32_t>(skipped) <= document_tokens_ - j_;
-      previous[static_cast<size_t>(k + 1)] = inside ? -skipped : kNever;
-      steps_[static_cast<size_t>(k)] = skipped == 0 ? kStart : kDocumentOnly;
+    const auto rows = static_cast<int32_t>(std::min(query_tokens_ - i_, kMaxRows));
+    const auto columns = static_cast<int32_t>(
+        std::min(document_tokens_ - j_, kMaxRows + static_cast<uint32_t>(kCells)));
+    const int32_t drop = std::clamp(gained_ / 2 + 6, kLeastDrop, kDrop);
+    // The document's tokens in reading order of the extension, from kBand before the point.
+    std::array<uint8_t, kMaxRows + 3 * kCells> document{};
+    const uint8_t* from = document_ + Sign * static_cast<int64_t>(j_);
+    for (int32_t j = 0; j < columns; ++j) document[static_cast<size_t>(j + kBand)] = from[Sign * j];
+
+    Row now, before;
+    before.score.fill(kNever);
+    before.run.fill(0);
+    now.score.fill(kNever);
+    for (int32_t skipped = 0; skipped < kCells - kBand && skipped <= columns; ++skipped) {
+      before.score[static_cast<size_t>(skipped + kBand)] = static_cast<int16_t>(-skipped);
     }
-    int32_t best = 0, best_k = kBand;
-    uint32_t best_row = 0;
+    int16_t best = 0;
+    int32_t best_row = 0, best_k = kBand;
     bool again = false;
-    for (uint32_t row = 1; row <= rows; ++row) {
-      steps_.resize((row + 1) * static_cast<size_t>(kCells));
-      uint8_t* step = &steps_[row * static_cast<size_t>(kCells)];
-      int32_t row_best = kNever;
-      for (int32_t k = 0; k < kCells; ++k) {
-        const auto at = static_cast<size_t>(k + 1);
-        const int64_t j = static_cast<int64_t>(row) + k - kBand;  // document tokens taken
-        run[at] = 0;
-        score[at] = kNever;
-        step[k] = kStart;
-        if (j < 0 || j > document_tokens_ - j_) continue;
-        int32_t value = kNever;
-        if (j > 0) {
-          const bool same = equal(i_ + row - 1, j_ + static_cast<uint32_t>(j) - 1);
-          value = previous[at] + (same ? kMatchGain : -1);
-          step[k] = same ? kDiagonalEqual : kDiagonal;
-          if (same) run[at] = previous_run[at] + 1;
-        }
-        if (previous[at + 1] - 1 > value) {
-          value = previous[at + 1] - 1;
-          step[k] = kQueryOnly;
-        }
-        if (score[at - 1] - 1 > value) {
-          value = score[at - 1] - 1;
-          step[k] = kDocumentOnly;
-        }
-        score[at] = value;
-        row_best = std::max(row_best, value);
-        if (value > best) {
-          best = value;
-          best_row = row;
-          best_k = k;
-        }
+    for (int32_t row = 1; row <= rows; ++row) {
+      const uint8_t token = query_[Sign * (static_cast<int64_t>(i_) + row - 1)];
+      fill(token, &document[static_cast<size_t>(row - 1)], before, now, steps_[row]);
+      // Cells before the document's point or after its end are no places.
+      for (int32_t k = 0; k < kBand - row; ++k) now.score[static_cast<size_t>(k)] = kNever;
+      for (int32_t k = std::max(0, columns - row + kBand + 1); k < kCells; ++k) {
+        now.score[static_cast<size_t>(k)] = kNever;
       }
-      if (best_row == row) {
+      const int16_t row_best =
+          *std::max_element(now.score.begin(), now.score.begin() + kCells);
+      if (row_best > best) {
+        best = row_best;
+        best_row = row;
+        best_k = static_cast<int32_t>(
+            std::find(now.score.begin(), now.score.begin() + kCells, best) - now.score.begin());
         const bool drifted = best_k < 4 || best_k >= kCells - 4;
-        if (run[static_cast<size_t>(best_k + 1)] >= kSlideRun || drifted || row == kMaxRows) {
+        if (now.run[static_cast<size_t>(best_k)] >= kSlideRun || drifted) {
           again = true;
           break;
         }
       }
-      if (row_best < best - kDrop) break;
-      if (row == kMaxRows) again = best_row > 0;
-      std::swap(score, previous);
-      std::swap(run, previous_run);
+      if (row_best < best - drop) break;
+      if (row == static_cast<int32_t>(kMaxRows)) again = best_row > 0;
+      std::swap(now, before);
     }
     commit(best_row, best_k);
+    gained_ += best;
     return again;
   }
 
-  void commit(uint32_t row, int32_t k) {
-    std::vector<Piece> found;  // from the best cell back to the start
-    const uint32_t last_j = static_cast<uint32_t>(static_cast<int64_t>(row) + k - kBand);
-    uint32_t i = row, j = last_j;
-    for (;;) {
-      const auto at = static_cast<int64_t>(j) - i + kBand;
-      const uint8_t step = steps_[i * static_cast<size_t>(kCells) + static_cast<size_t>(at)];
-      if (step == kStart) break;
+  // One row from the one before. `document` is the token that cell 0 takes with `token`.
+  static void fill(uint8_t token, const uint8_t* document, const Row& before, Row& now,
+                   std::array<int16_t, kCells>& steps) {
+    std::array<int16_t, kCells> diagonal, upper, equal;
+    for (size_t k = 0; k < kCells; ++k) {
+      equal[k] = static_cast<int16_t>(-(document[k] == token));  // all ones where equal
+      diagonal[k] = static_cast<int16_t>(before.score[k] + (equal[k] & (kMatchGain + 1)) - 1);
+      upper[k] = static_cast<int16_t>(before.score[k + 1] - 1);
+      now.run[k] = static_cast<int16_t>((before.run[k] + 1) & equal[k]);
+      now.score[k] = std::max(diagonal[k], upper[k]);
+    }
+    for (size_t k = 1; k < kCells; ++k) {
+      now.score[k] = std::max<int16_t>(now.score[k], static_cast<int16_t>(now.score[k - 1] - 1));
+    }
+    for (size_t k = 0; k < kCells; ++k) {
+      const auto along = static_cast<int16_t>(kDiagonal + equal[k]);  // kDiagonalEqual is one less
+      const int16_t aside = now.score[k] == upper[k] ? kQueryOnly : kDocumentOnly;
+      steps[k] = now.score[k] == diagonal[k] ? along : aside;
+    }
+  }
+
+  // Follows the steps from the best cell back to the point and keeps the equal runs.
+  void commit(int32_t row, int32_t k) {
+    const auto last_j = static_cast<uint32_t>(row + k - kBand);
+    auto i = static_cast<uint32_t>(row);
+    uint32_t j = last_j;
+    std::vector<Piece> found;
+    while (i > 0) {
+      const int16_t step = steps_[i][j + kBand - i];
       if (step == kDiagonalEqual) {
         if (!found.empty() && found.back().query == i_ + i && found.back().document == j_ + j) {
           --found.back().query;
@@ -163,16 +177,17 @@ class Extension {
     for (auto piece = found.rbegin(); piece != found.rend(); ++piece) {
       add(piece->query, piece->document, piece->length);
     }
-    i_ += row;
+    i_ += static_cast<uint32_t>(row);
     j_ += last_j;
   }
 
   const uint8_t* query_;
   const uint8_t* document_;
   const uint32_t query_tokens_, document_tokens_;
+  int32_t gained_;
   uint32_t i_ = 0, j_ = 0;
   std::vector<Piece> pieces_;
-  std::vector<uint8_t> steps_;
+  std::array<std::array<int16_t, kCells>, kMaxRows + 1> steps_;  // of rows 1 and up
 };
 
 uint32_t count_equal(const uint8_t* a, const uint8_t* b, size_t size) {
@@ -222,12 +237,12 @@ Screened screen(Fingerprints query, Fingerprints document, int64_t q, int64_t d,
 }
 
 Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d) {
-  // A backward extension reads query[-i - 1]: it is given the last token before the point.
-  const auto before = Extension<-1>(query.data() + q - 1, q, document.data() + d - 1, d).run();
-  const auto after =
-      Extension<1>(query.data() + q, static_cast<uint32_t>(query.size()) - q, document.data() + d,
-                   static_cast<uint32_t>(document.size()) - d)
-          .run();
+  Extension<1> forwards(query.data() + q, static_cast<uint32_t>(query.size()) - q,
+                        document.data() + d, static_cast<uint32_t>(document.size()) - d, 0);
+  const auto after = forwards.run();
+  // A backward extension reads query[-i]: it is given the last token before the point.
+  const auto before =
+      Extension<-1>(query.data() + q - 1, q, document.data() + d - 1, d, forwards.gained()).run();
   Alignment alignment;
   auto& pieces = alignment.pieces;
   for (auto piece = before.rbegin(); piece != before.rend(); ++piece) {

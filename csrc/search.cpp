@@ -30,6 +30,9 @@ constexpr int32_t kJoinCost = 4;         // what joining a part costs the passag
 constexpr int32_t kLeastJoinedScore = 32;
 constexpr double kLeastJoinedShare = 0.35;
 
+constexpr size_t kShifts = 3;  // of a query's gapped seeds
+constexpr int32_t kShift[kShifts] = {0, 1, -1};
+
 struct Track {
   int64_t key = -1;
   uint32_t last = 0;     // query position of the last evidence
@@ -70,7 +73,8 @@ struct Searcher::Query {
   Tokens tokens;
   std::vector<uint64_t> keyed;
   std::vector<uint8_t> fingerprints;
-  std::vector<Seed> tiles, gapped;
+  std::vector<Seed> tiles;
+  std::vector<Seed> gapped[kShifts];  // as they are, with a word put into the hole, with one taken
   std::vector<Seed> bands;            // of each window, `scheme.bands` in a row
   std::vector<uint32_t> window_starts;
 
@@ -150,12 +154,16 @@ std::vector<Match> Searcher::search(std::string_view text) const {
     query.fingerprints[i] = token_fingerprint(query.keyed[i]);
   }
   query.fingerprints.resize(n);
-  for (size_t i = 0; i + scheme_.tile_size <= n; ++i) {
-    query.tiles.push_back(tile_seed(&query.keyed[i], scheme_.tile_size));
+  query.tiles.resize(n - scheme_.tile_size + 1);
+  for (size_t i = 0; i < query.tiles.size(); ++i) {
+    query.tiles[i] = tile_seed(&query.keyed[i], scheme_.tile_size);
   }
-  if (scheme_.gapped_shape) {
-    for (size_t i = 0; i + scheme_.gapped_span() <= n; ++i) {
-      query.gapped.push_back(gapped_seed(&query.keyed[i], scheme_.gapped_shape));
+  for (size_t s = 0; s < kShifts && scheme_.gapped_shape; ++s) {
+    const int32_t span = static_cast<int32_t>(scheme_.gapped_span()) + kShift[s];
+    if (n < static_cast<size_t>(span)) continue;
+    query.gapped[s].resize(n - static_cast<size_t>(span) + 1);
+    for (size_t i = 0; i < query.gapped[s].size(); ++i) {
+      query.gapped[s][i] = gapped_seed(&query.keyed[i], scheme_.gapped_shape, kShift[s]);
     }
   }
   WindowMinima(scheme_).each(
@@ -259,9 +267,13 @@ void Searcher::collect(const Query& query, size_t number, std::vector<Fragment>&
   for (uint32_t q = 0; q < query.tiles.size(); ++q) {
     const uint32_t ahead = q + kLookAhead;
     if (ahead < query.tiles.size()) table.prefetch(query.tiles[ahead]);
-    if (ahead < query.gapped.size()) table.prefetch(query.gapped[ahead]);
+    for (const auto& gapped : query.gapped) {
+      if (ahead < gapped.size()) table.prefetch(gapped[ahead]);
+    }
     look_up(query.tiles[q], q, SeedKind::kTile);
-    if (q < query.gapped.size()) look_up(query.gapped[q], q, SeedKind::kGapped);
+    for (const auto& gapped : query.gapped) {
+      if (q < gapped.size()) look_up(gapped[q], q, SeedKind::kGapped);
+    }
     // A window is looked up once the tokens in its first half are, so that what a tile explains
     // is not screened again.
     while (window < query.window_starts.size() &&

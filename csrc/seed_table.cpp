@@ -4,6 +4,10 @@
 #include <bit>
 #include <string>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "error.h"
 
 namespace dedup {
@@ -11,7 +15,7 @@ namespace dedup {
 namespace {
 
 constexpr uint64_t kSlotBits = 60 * 8;
-constexpr uint64_t kHeaderBytes = 4;
+constexpr uint32_t kTagBits = 8;
 constexpr uint64_t kSeeds = 1ull << kSeedBits;
 // Fuller tables are smaller and run over into the next bucket more often; at .94 the mean probe
 // still touches 1.2 lines.
@@ -21,6 +25,20 @@ constexpr double kLoad = 0.94;
 uint64_t first_seed(uint64_t bucket, uint64_t buckets) {
   return static_cast<uint64_t>(
       ((static_cast<unsigned __int128>(bucket) << kSeedBits) + buckets - 1) / buckets);
+}
+
+// Bit i is set where tag i is one of the two; 16 tags, of which the caller wants the first few.
+uint32_t equal_tags(const uint8_t* tags, uint8_t one, uint8_t other) {
+#if defined(__SSE2__)
+  const __m128i all = _mm_loadu_si128(reinterpret_cast<const __m128i*>(tags));
+  const __m128i equal = _mm_or_si128(_mm_cmpeq_epi8(all, _mm_set1_epi8(static_cast<char>(one))),
+                                     _mm_cmpeq_epi8(all, _mm_set1_epi8(static_cast<char>(other))));
+  return static_cast<uint32_t>(_mm_movemask_epi8(equal));
+#else
+  uint32_t equal = 0;
+  for (uint32_t i = 0; i < 16; ++i) equal |= uint32_t{tags[i] == one || tags[i] == other} << i;
+  return equal;
+#endif
 }
 
 SeedTableShape shape_for(uint64_t entries, uint64_t positions) {
@@ -35,7 +53,8 @@ SeedTableShape shape_for(uint64_t entries, uint64_t positions) {
     const uint64_t range = kSeeds / shape.buckets + 1;
     const auto largest = static_cast<unsigned __int128>(range) * (positions + 1);
     if (largest >> 57 != 0) continue;  // entries are read with one 8-byte load at any bit
-    shape.width = static_cast<uint32_t>(std::bit_width(static_cast<uint64_t>(largest)));
+    shape.width = std::max(
+        static_cast<uint32_t>(std::bit_width(static_cast<uint64_t>(largest))), kTagBits + 1);
     shape.capacity = static_cast<uint32_t>(kSlotBits / shape.width);
     if (shape.capacity >= capacity) {
       shape.capacity = capacity;
@@ -133,8 +152,11 @@ class BucketWriter {
 
   void put(uint64_t slot, uint64_t value) {
     Bucket& into = bucket(slot / shape_.capacity);
-    uint64_t bit = slot % shape_.capacity * shape_.width;
-    for (uint32_t left = shape_.width; left > 0;) {
+    const uint64_t place = slot % shape_.capacity;
+    const uint32_t rest_bits = shape_.width - kTagBits;
+    into.bits[place] = static_cast<uint8_t>(value >> rest_bits);
+    uint64_t bit = shape_.capacity * 8 + place * rest_bits;
+    for (uint32_t left = rest_bits; left > 0;) {
       const auto room = static_cast<uint32_t>(8 - bit % 8);
       const uint32_t part = std::min(room, left);
       into.bits[bit / 8] |= static_cast<uint8_t>((value & ((1u << part) - 1)) << (bit % 8));
@@ -198,22 +220,30 @@ SeedTable::SeedTable(const CheckedFile& file, uint64_t offset, uint64_t size) : 
   offset_ = offset + sizeof(SeedTableShape);
   const bool sane = shape_.buckets > 0 && shape_.buckets <= shape_.total_buckets &&
                     shape_.total_buckets <= (size - sizeof(SeedTableShape)) / kBucketBytes &&
-                    shape_.width > 0 && shape_.width <= 57 && shape_.capacity > 0 &&
+                    shape_.width > kTagBits && shape_.width <= 57 && shape_.capacity > 0 &&
+                    shape_.capacity <= 16 &&
                     shape_.capacity * shape_.width <= kSlotBits &&
                     shape_.positions < 0xFFFFFFFF && shape_.buckets <= kSeeds;
   if (!sane) refuse("impossible shape");
   places_ = shape_.positions + 1;
+  rest_bits_ = shape_.width - kTagBits;
+  rest_mask_ = (1ull << rest_bits_) - 1;
   reciprocal_ = ~0ull / shape_.buckets + 1;
 }
 
-uint64_t SeedTable::entry_at(uint64_t slot) const {
-  const uint64_t bucket = slot / shape_.capacity;
-  if (bucket >= shape_.total_buckets) return ~0ull;
-  const uint64_t bit = kHeaderBytes * 8 + slot % shape_.capacity * shape_.width;
-  // Never read past the bucket: the load is moved back where it would, the shift forth.
-  const uint64_t byte = std::min<uint64_t>(bit / 8, kBucketBytes - 8);
+const uint8_t* SeedTable::line_of(uint64_t bucket, uint64_t& first, uint64_t& count) const {
   const uint8_t* line = file_->at(offset_ + bucket * kBucketBytes, kBucketBytes);
-  return (load<uint64_t>(line + byte) >> (bit - byte * 8)) & ((1ull << shape_.width) - 1);
+  first = load<uint16_t>(line);
+  count = load<uint16_t>(line + 2);
+  if (first + count > shape_.capacity) {
+    const uint64_t lines = (first + count + shape_.capacity - 1) / shape_.capacity;
+    if (bucket + lines > shape_.total_buckets) {
+      throw FormatError(file_->path() + ": seed table: bucket " + std::to_string(bucket) +
+                        " runs past the end; build the index again");
+    }
+    file_->at(offset_ + bucket * kBucketBytes, lines * kBucketBytes);
+  }
+  return line;
 }
 
 void SeedTable::find(Seed seed, Postings& found) const {
@@ -221,9 +251,8 @@ void SeedTable::find(Seed seed, Postings& found) const {
   found.stopped = false;
   const auto product = static_cast<unsigned __int128>(seed) * shape_.buckets;
   const auto bucket = static_cast<uint64_t>(product >> kSeedBits);
-  const uint8_t* line = file_->at(offset_ + bucket * kBucketBytes, kBucketBytes);
-  const auto first = load<uint16_t>(line);
-  const auto count = load<uint16_t>(line + 2);
+  uint64_t first, count;
+  const uint8_t* line = line_of(bucket, first, count);
   if (count == 0) return;
   // The seeds of a home are the multiples of `buckets` at or over home * 2^34, so the place of a
   // seed among them is the product's low part divided by `buckets`, rounded down.
@@ -233,17 +262,27 @@ void SeedTable::find(Seed seed, Postings& found) const {
                             : static_cast<uint64_t>(
                                   (static_cast<unsigned __int128>(low) * reciprocal_) >> 64);
   const uint64_t from = rank * places_;
-  uint64_t slot = bucket * shape_.capacity + first;
-  for (uint32_t left = count; left > 0; --left, ++slot) {
-    const uint64_t value = entry_at(slot);
-    if (value < from) continue;
-    const uint64_t position = value - from;
-    if (position >= places_) return;
-    if (position == shape_.positions) {
-      found.stopped = true;
-    } else if (found.size < kMaxPostings) {
-      found.positions[found.size++] = static_cast<uint32_t>(position);
+  const auto low_tag = static_cast<uint8_t>(from >> rest_bits_);
+  const auto high_tag = static_cast<uint8_t>((from + places_ - 1) >> rest_bits_);
+  for (; first >= shape_.capacity; first -= shape_.capacity) {
+    line += kBucketBytes;  // slots that earlier homes filled
+  }
+  while (count > 0) {
+    const uint64_t here = std::min<uint64_t>(count, shape_.capacity - first);
+    uint32_t equal = equal_tags(line + kHeaderBytes, low_tag, high_tag) >> first;
+    for (equal &= (1u << here) - 1; equal != 0; equal &= equal - 1) {
+      const uint64_t slot = first + static_cast<uint64_t>(std::countr_zero(equal));
+      const uint64_t position = entry_at(line, slot) - from;
+      if (position >= places_) continue;
+      if (position == shape_.positions) {
+        found.stopped = true;
+      } else if (found.size < kMaxPostings) {
+        found.positions[found.size++] = static_cast<uint32_t>(position);
+      }
     }
+    count -= here;
+    first = 0;
+    line += kBucketBytes;
   }
 }
 
@@ -254,11 +293,9 @@ void SeedTable::Cursor::advance() {
       done_ = true;
       return;
     }
-    const uint8_t* line = table.file_->at(table.offset_ + bucket_ * kBucketBytes, kBucketBytes);
-    left_ = load<uint16_t>(line + 2);
-    slot_ = bucket_ * table.shape_.capacity + load<uint16_t>(line);
+    line_ = table.line_of(bucket_, slot_, left_);
   }
-  const uint64_t value = table.entry_at(slot_++);
+  const uint64_t value = table.entry_at(line_, slot_++);
   --left_;
   entry_.seed = first_seed(bucket_, table.shape_.buckets) + value / table.places_;
   entry_.position = static_cast<uint32_t>(value % table.places_);

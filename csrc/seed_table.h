@@ -3,7 +3,7 @@
 // A static table of 64-byte buckets, filled in the order of (seed, position), so a table is a
 // function of its entries alone and two tables merge by one ordered pass over both.
 //
-//   bucket = u16 first | u16 count | 60 bytes of entries, `width` bits each, packed from bit 0
+//   bucket = u16 first | u16 count | u8 tag[capacity] | the rest of each entry, packed from bit 0
 //
 // A seed's home bucket is seed * buckets / 2^34. The entries of one home stand together, in order,
 // `first` slots after the start of the home bucket, where slots run on into the next buckets if the
@@ -11,11 +11,13 @@
 //
 //   (seed - smallest seed of the home) * places + position,    places = positions + 1
 //
-// in one number (mixed radix, so no bit is lost to rounding). position == positions is the stop
+// in one number of `width` bits (mixed radix, so no bit is lost to rounding). Its top 8 bits are its
+// tag: most probes compare 16 tags at once and are done. position == positions is the stop
 // mark: the seed has over kMaxPostings postings, of which the kKeptPostings lowest are stored.
 // Common passages thus cost little, weigh little, and are still found with their first sources.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -75,26 +77,39 @@ class SeedTable {
 
    private:
     const SeedTable* table_;
+    const uint8_t* line_ = nullptr;
     uint64_t bucket_ = ~0ull;
-    uint64_t slot_ = 0;
-    uint32_t left_ = 0;
+    uint64_t slot_ = 0, left_ = 0;
     bool done_ = false;
     SeedEntry entry_{};
   };
 
  private:
   static constexpr uint64_t kBucketBytes = 64;
+  static constexpr uint64_t kHeaderBytes = 4;
 
   uint64_t home(Seed seed) const {
     return static_cast<uint64_t>((static_cast<unsigned __int128>(seed) * shape_.buckets) >>
                                  kSeedBits);
   }
-  uint64_t entry_at(uint64_t slot) const;
+  // The entry in a slot that counts from the start of `bucket`, whose line is `line`.
+  uint64_t entry_at(const uint8_t* line, uint64_t slot) const {
+    for (; slot >= shape_.capacity; slot -= shape_.capacity) line += kBucketBytes;
+    const uint64_t bit = (kHeaderBytes + shape_.capacity) * 8 + slot * rest_bits_;
+    // Never read past the bucket: the load is moved back where it would, the shift forth.
+    const uint64_t byte = std::min<uint64_t>(bit / 8, kBucketBytes - 8);
+    const uint64_t rest = (load<uint64_t>(line + byte) >> (bit - byte * 8)) & rest_mask_;
+    return uint64_t{line[kHeaderBytes + slot]} << rest_bits_ | rest;
+  }
+  // The line of a home bucket, verified together with those its entries run on into.
+  const uint8_t* line_of(uint64_t bucket, uint64_t& first, uint64_t& count) const;
 
   const CheckedFile* file_ = nullptr;
   uint64_t offset_ = 0;
   SeedTableShape shape_;
   uint64_t places_ = 0;
+  uint32_t rest_bits_ = 0;  // of an entry, without its tag
+  uint64_t rest_mask_ = 0;
   uint64_t reciprocal_ = 0;  // ceil(2^64 / buckets)
 };
 

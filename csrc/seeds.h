@@ -57,11 +57,16 @@ inline Seed tile_seed(const uint64_t* tokens, uint32_t size) {
   return to_seed(sum);
 }
 
-inline Seed gapped_seed(const uint64_t* tokens, uint32_t shape) {
+// With a shift, the seed of a document whose tokens under the shape's first part are at `tokens` and
+// whose others are so much further on: one word put into the hole, or one taken out of it, moves a
+// query's tokens so, and looking up both finds what was indexed without them.
+inline Seed gapped_seed(const uint64_t* tokens, uint32_t shape, int32_t shift = 0) {
+  const auto hole = static_cast<uint32_t>(__builtin_ctz(~shape));
   uint64_t sum = seeds_detail::kGappedSalt;
   for (uint32_t bits = shape; bits != 0; bits &= bits - 1) {
-    const int j = __builtin_ctz(bits);
-    sum += tokens[j] * seeds_detail::kPowers[static_cast<size_t>(j)];
+    const auto j = static_cast<uint32_t>(__builtin_ctz(bits));
+    const uint64_t token = j < hole ? tokens[j] : tokens[static_cast<int32_t>(j) + shift];
+    sum += token * seeds_detail::kPowers[j];
   }
   return to_seed(sum);
 }
@@ -109,21 +114,34 @@ class WindowMinima {
         block[k] = std::min(block[k], multipliers_[k] * hash + offsets_[k]);
       }
     }
-    const size_t window_blocks = scheme_.window_size / kStep;
+    // Minima from each block to the end of its group of W/kStep blocks, and from the start of its
+    // group to it: a window is the rest of one group and the start of the next, so it costs two
+    // looks whatever W (van Herk, 1992; Gil and Werman, 1993).
+    const size_t group = scheme_.window_size / kStep;
+    const size_t blocks = blocks_.size() / slots_;
+    rest_ = blocks_;
+    for (size_t block = blocks - 1; block-- > 0;) {
+      if ((block + 1) % group != 0) lower(&rest_[block * slots_], &rest_[(block + 1) * slots_]);
+    }
+    for (size_t block = 1; block < blocks; ++block) {
+      if (block % group != 0) lower(&blocks_[block * slots_], &blocks_[(block - 1) * slots_]);
+    }
     for (size_t start = 0; start + scheme_.window_size <= shingles; start += stride) {
-      std::ranges::fill(minima_, std::numeric_limits<uint32_t>::max());
-      const uint32_t* block = &blocks_[start / kStep * slots_];
-      for (size_t b = 0; b < window_blocks; ++b, block += slots_) {
-        for (uint32_t k = 0; k < slots_; ++k) minima_[k] = std::min(minima_[k], block[k]);
-      }
+      const size_t block = start / kStep;
+      std::copy_n(&rest_[block * slots_], slots_, minima_.begin());
+      lower(minima_.data(), &blocks_[(block + group - 1) * slots_]);
       visit(start, minima_.data());
     }
   }
 
  private:
+  void lower(uint32_t* minima, const uint32_t* others) const {
+    for (uint32_t k = 0; k < slots_; ++k) minima[k] = std::min(minima[k], others[k]);
+  }
+
   const Scheme scheme_;
   const uint32_t slots_;
-  std::vector<uint32_t> multipliers_, offsets_, blocks_, minima_;
+  std::vector<uint32_t> multipliers_, offsets_, blocks_, rest_, minima_;
 };
 
 }  // namespace dedup
