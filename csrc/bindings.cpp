@@ -4,15 +4,24 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <atomic>
+#include <limits>
 #include <mutex>
 #include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "error.h"
 #include "hash.h"
+#include "minhash.h"
 #include "search.h"
 #include "segment.h"
+#include "word_shingles.h"
 
 namespace py = pybind11;
 
@@ -34,8 +43,7 @@ void translate(std::exception_ptr pending) {
   }
 }
 
-// ---- hashes and signatures (hash.h, minhash.h)
-// ---------------------------------------------------
+// ---- hashes and signatures (hash.h, minhash.h) --------------------------------------------------
 
 dedup::Dispatch dispatch(bool portable) {
   return portable ? dedup::Dispatch::portable : dedup::Dispatch::best;
@@ -52,6 +60,207 @@ dedup::Key key_of(const py::bytes& bytes) {
   }
   const auto* at = reinterpret_cast<const unsigned char*>(raw.data());
   return {dedup::read64(at), dedup::read64(at + 8)};
+}
+
+// The UTF-8 of a str, without a copy, or the bytes as they are. The object must outlive the view.
+std::string_view utf8(const py::object& text) {
+  if (PyUnicode_Check(text.ptr())) {
+    Py_ssize_t size = 0;
+    const char* data = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+    if (!data) throw py::error_already_set();
+    return {data, static_cast<std::size_t>(size)};
+  }
+  if (PyBytes_Check(text.ptr())) return view(py::reinterpret_borrow<py::bytes>(text));
+  throw py::type_error("expected str or bytes, got " + std::string(Py_TYPE(text.ptr())->tp_name));
+}
+
+// A contiguous array that is taken as it is: another dtype is an error, not a conversion.
+template <typename Word>
+using Array = py::array_t<Word, py::array::c_style>;
+
+// An array over a vector's memory, which it now owns.
+template <typename Word>
+Array<Word> owned(std::vector<Word>&& words) {
+  auto* kept = new std::vector<Word>(std::move(words));
+  const py::capsule owner(kept, [](void* at) { delete static_cast<std::vector<Word>*>(at); });
+  return Array<Word>(static_cast<py::ssize_t>(kept->size()), kept->data(), owner);
+}
+
+template <typename Word>
+std::span<const Word> view(const Array<Word>& array, const char* name) {
+  if (array.ndim() != 1) {
+    throw dedup::ArgumentError(std::string(name) + " has one dimension, got " +
+                               std::to_string(array.ndim()));
+  }
+  return {array.data(), static_cast<std::size_t>(array.size())};
+}
+
+// The UTF-8 of a sequence of str and bytes. Holds the items, for the caller may change the sequence
+// while the GIL is dropped.
+class Texts {
+ public:
+  explicit Texts(const py::sequence& texts) : items_(texts) {
+    if (PyUnicode_Check(texts.ptr()) || PyBytes_Check(texts.ptr())) {
+      throw py::type_error("expected a sequence of str or bytes, got a single one");
+    }
+    views_.reserve(items_.size());
+    for (const py::handle item : items_) {
+      views_.push_back(utf8(py::reinterpret_borrow<py::object>(item)));
+    }
+  }
+
+  std::span<const std::string_view> views() const { return views_; }
+
+ private:
+  py::tuple items_;
+  std::vector<std::string_view> views_;
+};
+
+std::size_t checked_shingle_size(std::size_t size) {
+  constexpr std::size_t largest = 1 << 16;  // a window of hashes this long is kept in memory
+  if (size < 1 || size > largest) {
+    throw dedup::ArgumentError("shingle_size is from 1 to " + std::to_string(largest) + ", got " +
+                               std::to_string(size));
+  }
+  return size;
+}
+
+dedup::TokenHash token_hash_of(const std::string& name) {
+  if (name == "sha1") return dedup::TokenHash::sha1;
+  if (name == "xxh32") return dedup::TokenHash::xxh32;
+  if (name == "xxh64") return dedup::TokenHash::xxh64;
+  throw dedup::ArgumentError("token_hash is sha1, xxh32 or xxh64, got " + name);
+}
+
+void check_parameters(std::size_t a, std::size_t b) {
+  if (a != b) {
+    throw dedup::ArgumentError("a and b have one value for each slot, got " + std::to_string(a) +
+                               " and " + std::to_string(b));
+  }
+}
+
+// The signature of each document, whose hashes are those from one offset up to the next.
+template <auto lower, typename Hash, typename Parameter, typename Slot>
+Array<Slot> signatures(const Array<Hash>& hashes, const Array<std::uint64_t>& offsets,
+                       const Array<Parameter>& a, const Array<Parameter>& b, bool portable) {
+  const auto all = view(hashes, "hashes");
+  const auto bounds = view(offsets, "offsets");
+  const auto factor = view(a, "a");
+  const auto offset = view(b, "b");
+  check_parameters(factor.size(), offset.size());
+  if (bounds.empty() || bounds.front() != 0 || bounds.back() != all.size() ||
+      !std::is_sorted(bounds.begin(), bounds.end())) {
+    throw dedup::ArgumentError("offsets rise from 0 to the number of hashes, which is " +
+                               std::to_string(all.size()));
+  }
+  const std::size_t slots = factor.size();
+  Array<Slot> result({bounds.size() - 1, slots});
+  const std::span<Slot> out(result.mutable_data(), static_cast<std::size_t>(result.size()));
+  {
+    py::gil_scoped_release release;
+    std::ranges::fill(out, std::numeric_limits<Slot>::max());
+    for (std::size_t document = 0; document + 1 < bounds.size(); ++document) {
+      const auto own = all.subspan(bounds[document], bounds[document + 1] - bounds[document]);
+      lower(own, factor, offset, out.subspan(document * slots, slots), dispatch(portable));
+    }
+  }
+  return result;
+}
+
+Array<std::uint32_t> text_signatures(const py::sequence& sequence, std::size_t shingle_size,
+                                     const Array<std::uint32_t>& a, const Array<std::uint32_t>& b,
+                                     bool portable) {
+  const Texts texts(sequence);
+  const auto factor = view(a, "a");
+  const auto offset = view(b, "b");
+  check_parameters(factor.size(), offset.size());
+  checked_shingle_size(shingle_size);
+  Array<std::uint32_t> result({texts.views().size(), factor.size()});
+  const std::span out(result.mutable_data(), static_cast<std::size_t>(result.size()));
+  {
+    py::gil_scoped_release release;
+    dedup::text_signatures(texts.views(), shingle_size, factor, offset, out, dispatch(portable));
+  }
+  return result;
+}
+
+Array<std::uint64_t> token_hashes(const py::sequence& sequence, const std::string& token_hash,
+                                  bool portable) {
+  const Texts tokens(sequence);
+  const dedup::TokenHash function = token_hash_of(token_hash);
+  Array<std::uint64_t> result(tokens.views().size());
+  const std::span out(result.mutable_data(), tokens.views().size());
+  {
+    py::gil_scoped_release release;
+    dedup::token_hashes(tokens.views(), function, out, dispatch(portable));
+  }
+  return result;
+}
+
+py::tuple word_shingle_hashes(const py::sequence& sequence, std::size_t shingle_size,
+                              const std::string& token_hash, bool portable) {
+  const Texts texts(sequence);
+  const dedup::TokenHash function = token_hash_of(token_hash);
+  checked_shingle_size(shingle_size);
+  std::vector<std::uint64_t> hashes;
+  std::vector<std::uint64_t> offsets = {0};
+  {
+    py::gil_scoped_release release;
+    dedup::WordShingles words;
+    for (const std::string_view text : texts.views()) {
+      dedup::word_shingles(text, shingle_size, words);
+      hashes.resize(offsets.back() + words.shingles.size());
+      dedup::token_hashes(words.shingles, function, std::span(hashes).subspan(offsets.back()),
+                          dispatch(portable));
+      offsets.push_back(hashes.size());
+    }
+  }
+  return py::make_tuple(owned(std::move(hashes)), owned(std::move(offsets)));
+}
+
+Array<std::uint64_t> shingle_hashes(const Array<std::uint64_t>& tokens, std::size_t shingle_size) {
+  const auto hashes = view(tokens, "tokens");
+  checked_shingle_size(shingle_size);
+  std::vector<std::uint64_t> shingles;
+  {
+    py::gil_scoped_release release;
+    dedup::shingle_hashes(hashes, shingle_size, shingles);
+  }
+  return owned(std::move(shingles));
+}
+
+template <typename Word, Word (*mix)(Word)>
+Array<Word> mixed(const Array<Word>& hashes) {
+  const auto in = view(hashes, "hashes");
+  Array<Word> result(in.size());
+  std::ranges::transform(in, result.mutable_data(), mix);
+  return result;
+}
+
+template <typename Slot>
+Array<std::uint64_t> band_keys(const Array<Slot>& signatures, std::size_t bands, std::size_t rows) {
+  if (signatures.ndim() != 2) {
+    throw dedup::ArgumentError("signatures has two dimensions, got " +
+                               std::to_string(signatures.ndim()));
+  }
+  const auto documents = static_cast<std::size_t>(signatures.shape(0));
+  const auto slots = static_cast<std::size_t>(signatures.shape(1));
+  if (bands == 0 || rows == 0 || rows > slots / bands) {
+    throw dedup::ArgumentError("bands x rows is from 1 x 1 to " + std::to_string(slots) +
+                               " slots, got " + std::to_string(bands) + " x " +
+                               std::to_string(rows));
+  }
+  Array<std::uint64_t> result({documents, bands});
+  const std::span in(signatures.data(), documents * slots);
+  const std::span out(result.mutable_data(), documents * bands);
+  {
+    py::gil_scoped_release release;
+    for (std::size_t document = 0; document < documents; ++document) {
+      dedup::band_keys(in.subspan(document * slots, slots), rows,
+                       out.subspan(document * bands, bands));
+    }
+  }
+  return result;
 }
 
 void bind_hashes(py::module_& module) {
@@ -71,12 +280,6 @@ void bind_hashes(py::module_& module) {
       [](const py::bytes& data, std::uint64_t seed) { return dedup::xxh3_64(view(data), seed); },
       "data"_a, "seed"_a = 0);
   module.def(
-      "sha1_64",
-      [](const py::bytes& data, bool portable) {
-        return dedup::sha1_64(view(data), dispatch(portable));
-      },
-      "data"_a, "portable"_a = false);
-  module.def(
       "siphash",
       [](const py::bytes& key, const py::bytes& data) {
         return dedup::siphash(key_of(key), view(data));
@@ -86,26 +289,36 @@ void bind_hashes(py::module_& module) {
       "siphash",
       [](const py::bytes& key, std::uint64_t word) { return dedup::siphash(key_of(key), word); },
       "key"_a, "word"_a);
-  module.def("fmix32", [](std::uint32_t h) { return dedup::fmix32(h); }, "h"_a);
-  module.def("fmix64", [](std::uint64_t h) { return dedup::fmix64(h); }, "h"_a);
+  module.def("fmix32", &mixed<std::uint32_t, &dedup::fmix32>, py::arg("hashes").noconvert());
+  module.def("fmix64", &mixed<std::uint64_t, &dedup::fmix64>, py::arg("hashes").noconvert());
+  module.def("token_hashes", &token_hashes, "tokens"_a, "token_hash"_a, "portable"_a = false);
+  module.def("word_shingle_hashes", &word_shingle_hashes, "texts"_a, "shingle_size"_a,
+             "token_hash"_a, "portable"_a = false);
+  module.def("shingle_hashes", &shingle_hashes, py::arg("tokens").noconvert(), "shingle_size"_a);
 }
 
-// ---- tokens (tokenize.h)
-// -------------------------------------------------------------------------
-
-// ---- segments, search (segment.h, search.h) ------------------------------------------------------
-
-// The UTF-8 of a str, without a copy, or the bytes as they are. The object must outlive the view.
-std::string_view utf8(const py::object& text) {
-  if (PyUnicode_Check(text.ptr())) {
-    Py_ssize_t size = 0;
-    const char* data = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
-    if (!data) throw py::error_already_set();
-    return {data, static_cast<std::size_t>(size)};
-  }
-  if (PyBytes_Check(text.ptr())) return view(py::reinterpret_borrow<py::bytes>(text));
-  throw py::type_error("expected str or bytes, got " + std::string(Py_TYPE(text.ptr())->tp_name));
+void bind_signatures(py::module_& module) {
+  using namespace py::literals;
+  module.def("affine32", &signatures<&dedup::affine32, std::uint32_t, std::uint32_t, std::uint32_t>,
+             py::arg("hashes").noconvert(), py::arg("offsets").noconvert(),
+             py::arg("a").noconvert(), py::arg("b").noconvert(), "portable"_a = false);
+  module.def("affine64", &signatures<&dedup::affine64, std::uint64_t, std::uint64_t, std::uint64_t>,
+             py::arg("hashes").noconvert(), py::arg("offsets").noconvert(),
+             py::arg("a").noconvert(), py::arg("b").noconvert(), "portable"_a = false);
+  module.def("legacy", &signatures<&dedup::legacy, std::uint32_t, std::uint64_t, std::uint32_t>,
+             py::arg("hashes").noconvert(), py::arg("offsets").noconvert(),
+             py::arg("a").noconvert(), py::arg("b").noconvert(), "portable"_a = false);
+  module.def("text_signatures", &text_signatures, "texts"_a, "shingle_size"_a,
+             py::arg("a").noconvert(), py::arg("b").noconvert(), "portable"_a = false);
+  module.def("band_keys", &band_keys<std::uint32_t>, py::arg("signatures").noconvert(), "bands"_a,
+             "rows"_a);
+  module.def("band_keys", &band_keys<std::uint64_t>, py::arg("signatures").noconvert(), "bands"_a,
+             "rows"_a);
 }
+
+// ---- tokens (tokenize.h) ------------------------------------------------------------------------
+
+// ---- segments, search (segment.h, search.h) -----------------------------------------------------
 
 dedup::TokenKey token_key(const std::optional<py::bytes>& key) {
   return {key ? std::optional(key_of(*key)) : std::nullopt};
@@ -132,11 +345,10 @@ std::vector<dedup::Tombstones> tombstones(const std::vector<std::vector<std::uin
 
 // As dedup.match takes it apart: where, byte spans, and counts.
 py::tuple as_tuple(const dedup::Match& match) {
-  return py::make_tuple(match.segment, match.document, match.query_span.start,
-                        match.query_span.end, match.document_span.start, match.document_span.end,
-                        match.query_to - match.query_from,
-                        match.document_to - match.document_from, match.matched, match.run,
-                        match.columns, match.containment, match.sources);
+  return py::make_tuple(match.segment, match.document, match.query_span.start, match.query_span.end,
+                        match.document_span.start, match.document_span.end,
+                        match.query_to - match.query_from, match.document_to - match.document_from,
+                        match.matched, match.run, match.columns, match.containment, match.sources);
 }
 
 py::list as_list(const std::vector<dedup::Match>& matches) {
@@ -180,8 +392,9 @@ void bind_index(py::module_& module) {
                        std::uint32_t gapped_shape, std::uint32_t gapped_stride,
                        std::uint32_t window_size, std::uint32_t window_stride,
                        std::uint32_t shingle_size, std::uint32_t bands, std::uint32_t rows) {
-             const Scheme scheme{tile_size,     tile_stride,  gapped_shape, gapped_stride,
-                                 window_size,   window_stride, shingle_size, bands, rows, {}};
+             const Scheme scheme{
+                 tile_size,     tile_stride,  gapped_shape, gapped_stride, window_size,
+                 window_stride, shingle_size, bands,        rows,          {}};
              scheme.check();
              return scheme;
            }),
@@ -207,8 +420,8 @@ void bind_index(py::module_& module) {
       .def_readonly("documents", &dedup::SegmentSummary::documents)
       .def_readonly("tokens", &dedup::SegmentSummary::tokens)
       .def_readonly("seeds", &dedup::SegmentSummary::seeds);
-  module.def("key_id", [](const std::optional<py::bytes>& key) { return token_key(key).id(); },
-             "key"_a);
+  module.def(
+      "key_id", [](const std::optional<py::bytes>& key) { return token_key(key).id(); }, "key"_a);
 
   py::class_<dedup::SegmentWriter>(module, "SegmentWriter")
       .def(py::init([](const Scheme& scheme, const std::optional<py::bytes>& key) {
@@ -322,5 +535,6 @@ PYBIND11_MODULE(_core, module) {
   module.doc() = "The native core of dedup.";
   py::register_exception_translator(&translate);
   bind_hashes(module);
+  bind_signatures(module);
   bind_index(module);
 }

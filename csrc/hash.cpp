@@ -199,9 +199,6 @@ std::uint32_t xxh32(std::string_view bytes, std::uint32_t seed) {
   return h ^ (h >> 16);
 }
 
-// ---- SHA-1
-// ---------------------------------------------------------------------------------------
-
 namespace {
 
 constexpr std::size_t sha1_block = 64;
@@ -232,26 +229,28 @@ std::uint64_t sha1_prefix(std::uint32_t h0, std::uint32_t h1) {
 void sha1_compress(Sha1State& state, const unsigned char* block) {
   std::uint32_t words[80];
   for (int t = 0; t < 16; ++t) words[t] = __builtin_bswap32(read32(block + 4 * t));
+  // Word by word: a vector of four would read a word it has not written yet, and stall on the others.
+#pragma GCC unroll 64
   for (int t = 16; t < 80; ++t) {
     words[t] = std::rotl(words[t - 3] ^ words[t - 8] ^ words[t - 14] ^ words[t - 16], 1);
   }
-  auto [a, b, c, d, e] = state;
-  const auto rounds = [&, &a = a, &b = b, &c = c, &d = d, &e = e](int first, std::uint32_t constant,
-                                                                  auto choose) {
-    for (int t = first; t < first + 20; ++t) {
-      const std::uint32_t next = std::rotl(a, 5) + choose(b, c, d) + e + constant + words[t];
-      e = d;
-      d = c;
-      c = std::rotl(b, 30);
-      b = a;
-      a = next;
-    }
+  std::uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4];
+  const auto step = [&](std::uint32_t chosen, std::uint32_t constant, std::uint32_t word) {
+    const std::uint32_t next = std::rotl(a, 5) + chosen + e + constant + word;
+    e = d;
+    d = c;
+    c = std::rotl(b, 30);
+    b = a;
+    a = next;
   };
-  const auto parity = [](std::uint32_t x, std::uint32_t y, std::uint32_t z) { return x ^ y ^ z; };
-  rounds(0, 0x5A827999, [](auto x, auto y, auto z) { return (x & y) | (~x & z); });
-  rounds(20, 0x6ED9EBA1, parity);
-  rounds(40, 0x8F1BBCDC, [](auto x, auto y, auto z) { return (x & y) | (x & z) | (y & z); });
-  rounds(60, 0xCA62C1D6, parity);
+#pragma GCC unroll 20
+  for (int t = 0; t < 20; ++t) step(d ^ (b & (c ^ d)), 0x5A827999, words[t]);
+#pragma GCC unroll 20
+  for (int t = 20; t < 40; ++t) step(b ^ c ^ d, 0x6ED9EBA1, words[t]);
+#pragma GCC unroll 20
+  for (int t = 40; t < 60; ++t) step((b & c) | (d & (b | c)), 0x8F1BBCDC, words[t]);
+#pragma GCC unroll 20
+  for (int t = 60; t < 80; ++t) step(b ^ c ^ d, 0xCA62C1D6, words[t]);
   state[0] += a;
   state[1] += b;
   state[2] += c;
@@ -387,19 +386,29 @@ std::uint64_t sha1_64(std::string_view bytes, Dispatch dispatch) {
   return sha1_prefix(state[0], state[1]);
 }
 
-void sha1_64(std::span<const std::string_view> messages, std::span<std::uint64_t> digests,
-             Dispatch dispatch) {
+void token_hashes(std::span<const std::string_view> tokens, TokenHash token_hash,
+                  std::span<std::uint64_t> hashes, Dispatch dispatch) {
   std::size_t at = 0;
-  while (use_sha(dispatch) && at + 2 <= messages.size()) {
-    if (std::max(messages[at].size(), messages[at + 1].size()) <= sha1_one_block) {
-      sha1_64_ni_pair(&messages[at], &digests[at]);
-      at += 2;
-    } else {
-      digests[at] = sha1_64(messages[at], dispatch);
-      ++at;
-    }
+  switch (token_hash) {
+    case TokenHash::sha1:
+      while (use_sha(dispatch) && at + 2 <= tokens.size()) {
+        if (std::max(tokens[at].size(), tokens[at + 1].size()) <= sha1_one_block) {
+          sha1_64_ni_pair(&tokens[at], &hashes[at]);
+          at += 2;
+        } else {
+          hashes[at] = sha1_64(tokens[at], dispatch);
+          ++at;
+        }
+      }
+      for (; at < tokens.size(); ++at) hashes[at] = sha1_64(tokens[at], dispatch);
+      break;
+    case TokenHash::xxh32:
+      for (; at < tokens.size(); ++at) hashes[at] = xxh32(tokens[at]);
+      break;
+    case TokenHash::xxh64:
+      for (; at < tokens.size(); ++at) hashes[at] = xxh64(tokens[at]);
+      break;
   }
-  for (; at < messages.size(); ++at) digests[at] = sha1_64(messages[at], dispatch);
 }
 
 }  // namespace dedup

@@ -40,9 +40,6 @@ inline std::uint64_t read64(const unsigned char* at) {
   return word;
 }
 
-// ---- bijective mixers
-// ----------------------------------------------------------------------------
-
 constexpr std::uint32_t fmix32(std::uint32_t h) {
   h = (h ^ (h >> 16)) * 0x85EBCA6Bu;
   h = (h ^ (h >> 13)) * 0xC2B2AE35u;
@@ -54,9 +51,6 @@ constexpr std::uint64_t fmix64(std::uint64_t h) {
   h = (h ^ (h >> 33)) * 0xC4CEB9FE1A85EC53ull;
   return h ^ (h >> 33);
 }
-
-// ---- xxHash
-// --------------------------------------------------------------------------------------
 
 namespace xxh {
 
@@ -131,20 +125,20 @@ inline std::uint64_t xxh3_64(std::string_view bytes, std::uint64_t seed = 0) {
 std::uint64_t xxh64(std::string_view bytes, std::uint64_t seed = 0);
 std::uint32_t xxh32(std::string_view bytes, std::uint32_t seed = 0);
 
-// ---- SHA-1
-// ---------------------------------------------------------------------------------------
-
 // The first 8 bytes of the digest as a little-endian number; its low 32 bits are the first 4 bytes.
 // Chosen for interoperation, not for security.
 std::uint64_t sha1_64(std::string_view bytes, Dispatch dispatch = Dispatch::best);
 
-// The same for each message; `digests.size() == messages.size()`. Short messages go two at a time
-// where the processor has SHA-NI, whose rounds otherwise wait for each other.
-void sha1_64(std::span<const std::string_view> messages, std::span<std::uint64_t> digests,
-             Dispatch dispatch = Dispatch::best);
+// The hashes that other MinHash libraries give their tokens.
+enum class TokenHash {
+  sha1,   // sha1_64; a 32-bit scheme keeps the low half, which is the first 4 bytes
+  xxh32,  // seed 0
+  xxh64,  // seed 0
+};
 
-// ---- SipHash
-// -------------------------------------------------------------------------------------
+// The hash of each token; `hashes.size() == tokens.size()`.
+void token_hashes(std::span<const std::string_view> tokens, TokenHash token_hash,
+                  std::span<std::uint64_t> hashes, Dispatch dispatch = Dispatch::best);
 
 // The 128-bit secret of an index, as the two little-endian halves of its 16 bytes.
 struct Key {
@@ -215,9 +209,6 @@ inline std::uint64_t siphash(Key key, std::string_view bytes) {
   return state.finish();
 }
 
-// ---- shingles
-// ------------------------------------------------------------------------------------
-
 // The hash of the last `size` token hashes t: fmix64(sum of t[i] * base^(size-1-i)) modulo 2^64.
 //
 // It depends on those tokens and their order alone, so any way of cutting a text into chunks gives
@@ -257,15 +248,21 @@ class RollingShingle {
 
 // Replaces `shingles` by the shingles of `tokens`, one starting at each token that has `size - 1`
 // behind it. Fewer tokens than that, but at least one, are one shingle, so that only a text without
-// tokens has none. `size` is at least 1.
-inline void shingle_hashes(std::span<const std::uint64_t> tokens, std::size_t size,
-                           std::vector<std::uint64_t>& shingles) {
-  shingles.clear();
+// tokens has none. `size` is at least 1; a 32-bit `Word` keeps the low half.
+template <typename Word>
+void shingle_hashes(std::span<const std::uint64_t> tokens, std::size_t size,
+                    std::vector<Word>& shingles) {
   RollingShingle rolling(size);
+  // Written through a pointer into room made beforehand: one store for each token, kept or not.
+  shingles.resize(tokens.size() + 1);
+  Word* next = shingles.data();
   for (const std::uint64_t token : tokens) {
-    if (rolling.push(token)) shingles.push_back(rolling.value());
+    const bool is_whole = rolling.push(token);
+    *next = static_cast<Word>(rolling.value());
+    next += is_whole;
   }
-  if (shingles.empty() && !tokens.empty()) shingles.push_back(rolling.value());
+  if (next == shingles.data() && !tokens.empty()) ++next;
+  shingles.resize(static_cast<std::size_t>(next - shingles.data()));
 }
 
 }  // namespace dedup

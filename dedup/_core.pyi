@@ -1,6 +1,10 @@
 """Types of the compiled core; csrc/bindings.cpp mirrors this file line for line."""
 
+from collections.abc import Sequence
 from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 # ---- hashes and signatures
 
@@ -9,14 +13,51 @@ def sha_ni() -> bool: ...
 def xxh32(data: bytes, seed: int = 0) -> int: ...
 def xxh64(data: bytes, seed: int = 0) -> int: ...
 def xxh3_64(data: bytes, seed: int = 0) -> int: ...
-def sha1_64(data: bytes, portable: bool = False) -> int: ...
 @overload
 def siphash(key: bytes, data: bytes) -> int: ...
 @overload
 def siphash(key: bytes, word: int) -> int: ...
-def fmix32(h: int) -> int: ...
-def fmix64(h: int) -> int: ...
-
+def fmix32(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]: ...
+def fmix64(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]: ...
+def token_hashes(
+    tokens: Sequence[str | bytes], token_hash: str, portable: bool = False
+) -> NDArray[np.uint64]: ...
+def word_shingle_hashes(
+    texts: Sequence[str | bytes], shingle_size: int, token_hash: str, portable: bool = False
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]: ...
+def shingle_hashes(tokens: NDArray[np.uint64], shingle_size: int) -> NDArray[np.uint64]: ...
+def affine32(
+    hashes: NDArray[np.uint32],
+    offsets: NDArray[np.uint64],
+    a: NDArray[np.uint32],
+    b: NDArray[np.uint32],
+    portable: bool = False,
+) -> NDArray[np.uint32]: ...
+def affine64(
+    hashes: NDArray[np.uint64],
+    offsets: NDArray[np.uint64],
+    a: NDArray[np.uint64],
+    b: NDArray[np.uint64],
+    portable: bool = False,
+) -> NDArray[np.uint64]: ...
+def legacy(
+    hashes: NDArray[np.uint32],
+    offsets: NDArray[np.uint64],
+    a: NDArray[np.uint64],
+    b: NDArray[np.uint64],
+    portable: bool = False,
+) -> NDArray[np.uint32]: ...
+def text_signatures(
+    texts: Sequence[str | bytes],
+    shingle_size: int,
+    a: NDArray[np.uint32],
+    b: NDArray[np.uint32],
+    portable: bool = False,
+) -> NDArray[np.uint32]: ...
+@overload
+def band_keys(signatures: NDArray[np.uint32], bands: int, rows: int) -> NDArray[np.uint64]: ...
+@overload
+def band_keys(signatures: NDArray[np.uint64], bands: int, rows: int) -> NDArray[np.uint64]: ...
 
 # ---- segments, search
 
