@@ -1,0 +1,512 @@
+"""What to do about matches: a Policy turns them into a Verdict. Pure data and a pure function.
+
+Each match is ruled on by the first rule that fires on it; a match on which none fires is below
+every threshold and leads to nothing. The verdict's action is the strongest of its rulings, in the
+order allow < flag < redact < block. A rule whose action is ``allow`` exempts its matches, and the
+verdict names it. As TOML:
+
+    name = "house"
+    extends = "balanced"        # its rules come after the ones below
+
+    [[rules]]
+    name = "ours"
+    action = "allow"
+    owner = ["Acme*"]           # shell patterns, case ignored
+"""
+
+import fnmatch
+import os
+import string
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+from .errors import Blocked
+from .match import Kind, Match, Span, View
+
+__all__ = ["Action", "Policy", "Rule", "Ruling", "Verdict"]
+
+Action = Literal["allow", "flag", "redact", "block"]
+_STRENGTH: Final = {action: strength for strength, action in enumerate(get_args(Action))}
+
+_SCHEMA_VERSION: Final = 1
+
+_ON_ERROR: Final = "on_error"  # the rule a verdict names when the check itself failed
+_CHOICES: Final = {
+    "action": get_args(Action),
+    "views": get_args(View),
+    "kinds": get_args(Kind),
+    "on_error": ("block", "allow"),
+}
+_NOTICE_FIELDS: Final = ("document", "corpus", "owner", "licence", "url")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Conditions on a match, all of which must hold, and what to do then.
+
+    Attributes
+    ----------
+    name : str
+        What the verdict calls it; unique in a policy.
+    action : {"allow", "flag", "redact", "block"}
+        ``allow`` exempts the match from the rules below.
+    views, kinds : tuple of str
+        Those it applies to; empty for all.
+    min_run, min_tokens : int
+        Least longest-equal-run and least aligned length, in tokens of the view.
+    min_identity, min_containment : float
+        Least scores, in [0, 1].
+    corpus, licence, owner : tuple of str
+        Shell patterns, one of which must fit the document, case ignored; empty for all. ``""``
+        fits a document of which it is not known.
+    """
+
+    name: str
+    action: Action
+    views: tuple[View, ...] = ()
+    kinds: tuple[Kind, ...] = ()
+    min_run: int = 0
+    min_tokens: int = 0
+    min_identity: float = 0.0
+    min_containment: float = 0.0
+    corpus: tuple[str, ...] = ()
+    licence: tuple[str, ...] = ()
+    owner: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.name or self.name == _ON_ERROR:
+            raise ValueError(f"a rule needs a name of its own, got {self.name!r}")
+        _check_choice("action", self.action, _CHOICES["action"])
+        for key in ("views", "kinds"):
+            for word in _tuple(self, key):
+                _check_choice(key, word, _CHOICES[key])
+        for key in ("corpus", "licence", "owner"):
+            _tuple(self, key)
+        for key in ("min_run", "min_tokens"):
+            if getattr(self, key) < 0:
+                raise ValueError(f"{key} counts tokens, got {getattr(self, key)}; 0 asks for none")
+        for key in ("min_identity", "min_containment"):
+            if not 0.0 <= getattr(self, key) <= 1.0:
+                raise ValueError(f"{key} is a fraction in [0, 1], got {getattr(self, key)}")
+
+    def fires_on(self, match: Match) -> bool:
+        """Whether every condition holds for the match."""
+        return (
+            match.run >= self.min_run
+            and match.tokens >= self.min_tokens
+            and match.identity >= self.min_identity
+            and match.containment >= self.min_containment
+            and (not self.views or match.view in self.views)
+            and (not self.kinds or match.kind in self.kinds)
+            and _fits(match.corpus, self.corpus)
+            and _fits(match.licence, self.licence)
+            and _fits(match.owner, self.owner)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A match, the name of the rule that fired on it, and that rule's action."""
+
+    match: Match
+    rule: str
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer of a policy about one query, with all that led to it.
+
+    Attributes
+    ----------
+    action : {"allow", "flag", "redact", "block"}
+        The strongest of the rulings; ``allow`` if there is none.
+    rule : str or None
+        The rule that decided; None if no match came near any rule.
+    text : str
+        Safe to show: the query as it was (allow, flag), with notices in place of its spans
+        (redact), or the notice alone (block).
+    index_generation : int
+        The state of the index that was asked.
+    rulings : tuple of Ruling
+        Matches that count, each with its rule and action, in the order of the index.
+    exempted : tuple of Ruling
+        Matches that an ``allow`` rule took out, each with that rule.
+    error : str
+        Why the check could not be made, if the policy's ``on_error`` decided; else empty.
+    """
+
+    action: Action
+    rule: str | None
+    text: str
+    index_generation: int
+    rulings: tuple[Ruling, ...] = ()
+    exempted: tuple[Ruling, ...] = ()
+    error: str = ""
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        """The matches that count: those of ``rulings``."""
+        return tuple(ruling.match for ruling in self.rulings)
+
+    def raise_if_blocked(self) -> None:
+        """Raise Blocked, with the rule and the document, if the action is ``block``."""
+        if self.action != "block":
+            return
+        if self.error:
+            raise Blocked(f"blocked, as the check could not be made: {self.error}")
+        ruling = next(ruling for ruling in self.rulings if ruling.action == "block")
+        match = ruling.match
+        raise Blocked(
+            f"blocked by rule {ruling.rule}: bytes {match.query_span.start}-{match.query_span.end} "
+            f"match {match.document} ({match.tokens} tokens, identity {match.identity:.2f}); "
+            "show verdict.text instead"
+        )
+
+    def to_dict(self, name: str | None = None) -> dict[str, Any]:
+        """Plain JSON types, schema 1; ``name`` says what the query is called.
+
+        ``error`` is there only if the check could not be made.
+        """
+        return {
+            "schema_version": _SCHEMA_VERSION,
+            "input": name,
+            "action": self.action,
+            "rule": self.rule,
+            "text": self.text,
+            "index_generation": self.index_generation,
+            "matches": [_ruling_dict(ruling) for ruling in self.rulings],
+            "exempted": [_ruling_dict(ruling) for ruling in self.exempted],
+            **({"error": self.error} if self.error else {}),
+        }
+
+
+class _Limits(NamedTuple):
+    """The numbers of a built-in profile: words of ``text``, lexemes of ``code`` and ``ast``."""
+
+    block_run: int
+    block_tokens: int
+    block_containment: float
+    block_identity: float
+    flag_run: int
+    code_block: int
+    code_containment: float
+    code_flag: int
+
+
+_PROFILES: Final = {
+    # For text that must not come back at all, at the price of stock phrases being stopped.
+    "strict": _Limits(
+        block_run=12,  # the shortest run that the default scheme promises to find
+        block_tokens=24,  # two such runs: below it a few shared words make a high score
+        block_containment=0.6,
+        block_identity=0.5,  # every second word replaced
+        flag_run=8,  # what the scheme `sensitive` promises; shorter runs are everyday language
+        code_block=40,  # about a short function
+        code_containment=0.4,  # above it, window-numbered names told copies apart best
+        code_flag=24,  # the tile of the code view: what is found at all
+    ),
+    # The default. Made for false blocks on fewer than one unrelated text in ten thousand.
+    "balanced": _Limits(
+        block_run=24,  # two lines of print; unrelated prose shares formulas, never so much
+        block_tokens=40,  # two sentences: enough words for the two scores below to mean something
+        block_containment=0.7,  # of the weight in rare words, which is what paraphrase replaces
+        block_identity=0.6,  # recall is promised for up to 30 % of words replaced; this is beyond
+        flag_run=12,  # the shortest run that the default scheme promises to find
+        code_block=65,  # shared by 0.12 % of unrelated functions (20 lexemes: by 62.8 %)
+        code_containment=0.4,
+        code_flag=30,
+    ),
+    # For texts that may quote: a paragraph passes, a page does not.
+    "lenient": _Limits(
+        block_run=60,  # a long quotation by the custom of most style manuals
+        block_tokens=100,
+        block_containment=0.8,
+        block_identity=0.7,
+        flag_run=24,  # what `balanced` blocks
+        code_block=130,  # two functions of the size above
+        code_containment=0.5,
+        code_flag=65,
+    ),
+}
+
+
+def _profile_rules(limits: _Limits) -> tuple[Rule, ...]:
+    code: tuple[View, ...] = ("code", "ast")
+    return (
+        Rule(name="text-run", action="block", views=("text",), min_run=limits.block_run),
+        Rule(
+            name="text-containment",
+            action="block",
+            views=("text",),
+            min_tokens=limits.block_tokens,
+            min_containment=limits.block_containment,
+        ),
+        Rule(
+            name="text-identity",
+            action="block",
+            views=("text",),
+            min_tokens=limits.block_tokens,
+            min_identity=limits.block_identity,
+        ),
+        Rule(name="text-short", action="flag", views=("text",), min_run=limits.flag_run),
+        Rule(
+            name="code-run",
+            action="block",
+            views=code,
+            kinds=("verbatim", "near"),
+            min_run=limits.code_block,
+        ),
+        # Short normalised code collides by chance, so a renamed copy needs a second signal.
+        Rule(
+            name="code-renamed",
+            action="block",
+            views=code,
+            kinds=("renamed",),
+            min_tokens=limits.code_block,
+            min_containment=limits.code_containment,
+        ),
+        Rule(name="code-short", action="flag", views=code, min_tokens=limits.code_flag),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Rules in order, and the words that stand for what is withheld.
+
+    Attributes
+    ----------
+    name : str
+        For people; not part of a verdict.
+    rules : tuple of Rule
+        The first that fires on a match rules on it.
+    notice : str
+        Stands for a redacted passage; ``{document}``, ``{corpus}``, ``{owner}``, ``{licence}`` and
+        ``{url}`` become those of its best match.
+    block_notice : str
+        Stands for a blocked text; same fields, empty when ``on_error`` blocks.
+    on_error : {"block", "allow"}
+        The action when the check itself fails.
+    """
+
+    name: str
+    rules: tuple[Rule, ...]
+    notice: str = "[passage withheld: matches {document}]"
+    block_notice: str = "[withheld: this text reproduces protected material]"
+    on_error: Literal["block", "allow"] = "block"
+
+    def __post_init__(self) -> None:
+        if not self.rules:
+            raise ValueError(
+                f"policy {self.name!r} has no rules and would allow everything; "
+                'add a rule or extend a profile, as in: extends = "balanced"'
+            )
+        seen: set[str] = set()
+        for rule in self.rules:
+            if rule.name in seen:
+                raise ValueError(
+                    f"policy {self.name!r} has two rules named {rule.name!r}; rename one"
+                )
+            seen.add(rule.name)
+        _check_choice("on_error", self.on_error, _CHOICES["on_error"])
+        _check_notice("notice", self.notice)
+        _check_notice("block_notice", self.block_notice)
+
+    @classmethod
+    def strict(cls) -> "Policy":
+        """Blocks from a line of print on; stock phrases may be stopped."""
+        return cls("strict", _profile_rules(_PROFILES["strict"]))
+
+    @classmethod
+    def balanced(cls) -> "Policy":
+        """The default: blocks copies of two lines or two edited sentences, flags one line."""
+        return cls("balanced", _profile_rules(_PROFILES["balanced"]))
+
+    @classmethod
+    def lenient(cls) -> "Policy":
+        """Lets quotations pass, flagged; blocks from about half a page on."""
+        return cls("lenient", _profile_rules(_PROFILES["lenient"]))
+
+    @classmethod
+    def load(cls, source: str | os.PathLike[str]) -> "Policy":
+        """A built-in profile by its name, or the policy in a TOML file.
+
+        Raises
+        ------
+        ValueError
+            If the file is no policy; the message has the file, the key and what is allowed there.
+        OSError
+            If the file cannot be read.
+        """
+        if source in _PROFILES:
+            return cls(str(source), _profile_rules(_PROFILES[str(source)]))
+        path = Path(source)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"{path}: no such policy; give a TOML file or one of: {', '.join(_PROFILES)}"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}: byte {error.start}: not UTF-8; save it as UTF-8") from error
+        return cls.from_toml(text, name=path.stem, where=str(path))
+
+    @classmethod
+    def from_toml(cls, text: str, *, name: str = "policy", where: str = "policy") -> "Policy":
+        """The policy written in TOML; ``name`` unless it has one, ``where`` for messages.
+
+        Raises
+        ------
+        ValueError
+            If it is no TOML, or has a key, type or value that is not allowed there.
+        """
+        import msgspec  # here, so that `import dedup` stays quick
+
+        try:
+            data = tomllib.loads(text)
+            extends = data.pop("extends", None)
+            _check_table("", data, (*_keys(Policy), "extends"))
+            rules = data.get("rules", [])
+            if not isinstance(rules, list):
+                raise ValueError("rules: expected tables, each headed [[rules]]")
+            for number, rule in enumerate(rules):
+                _check_table(f"rules[{number}].", rule, _keys(Rule))
+            if extends is not None:
+                _check_choice("extends", extends, _PROFILES)
+                rules = [*rules, *map(asdict, _profile_rules(_PROFILES[extends]))]
+            return msgspec.convert({"name": name, **data, "rules": rules}, cls)
+        except ValueError as error:  # TOMLDecodeError and msgspec's are ValueErrors
+            raise ValueError(f"{where}: {error}") from error
+
+    def judge(self, query: str, matches: Sequence[Match], *, index_generation: int = 0) -> Verdict:
+        """The verdict on a query in which these matches were found.
+
+        Pure: the same arguments give the same verdict. Matches come best first for each passage;
+        their order is kept.
+        """
+        rulings: list[Ruling] = []
+        exempted: list[Ruling] = []
+        for match in matches:
+            rule = next((rule for rule in self.rules if rule.fires_on(match)), None)
+            if rule is not None:
+                kept = exempted if rule.action == "allow" else rulings
+                kept.append(Ruling(match, rule.name, rule.action))
+
+        strongest = max(
+            rulings or exempted, key=lambda ruling: _STRENGTH[ruling.action], default=None
+        )
+        action: Action = strongest.action if strongest else "allow"
+        text = query
+        if action == "redact":
+            redacted = [ruling.match for ruling in rulings if ruling.action == "redact"]
+            text = self._redact(query, redacted)
+        elif action == "block" and strongest:
+            text = _fill(self.block_notice, strongest.match)
+        return Verdict(
+            action=action,
+            rule=strongest.rule if strongest else None,
+            text=text,
+            index_generation=index_generation,
+            rulings=tuple(rulings),
+            exempted=tuple(exempted),
+        )
+
+    def judge_error(
+        self, query: str, error: BaseException, *, index_generation: int = 0
+    ) -> Verdict:
+        """The verdict on a query that could not be checked: what ``on_error`` says."""
+        return Verdict(
+            action=self.on_error,
+            rule=_ON_ERROR,
+            text=query if self.on_error == "allow" else _fill(self.block_notice, None),
+            index_generation=index_generation,
+            error=f"{type(error).__name__}: {error}",
+        )
+
+    def _redact(self, query: str, matches: Iterable[Match]) -> str:
+        """The query with a notice in place of each union of overlapping spans."""
+        data = query.encode()
+        pieces: list[bytes] = []
+        shown = 0  # bytes of the query already shown or withheld
+        for span, match in _unions(matches):
+            pieces += (data[shown : span.start], _fill(self.notice, match).encode())
+            shown = span.end
+        pieces.append(data[shown:])
+        return b"".join(pieces).decode()
+
+
+def _unions(matches: Iterable[Match]) -> list[tuple[Span, Match]]:
+    """Disjoint unions of overlapping query spans in order, each with the best match in it."""
+    unions: list[tuple[Span, int, Match]] = []
+    ranked = sorted(enumerate(matches), key=lambda item: item[1].query_span)
+    for rank, match in ranked:
+        span = match.query_span
+        if unions and span.start < unions[-1][0].end:
+            before, best_rank, best = unions.pop()
+            span = Span(before.start, max(before.end, span.end))
+            if best_rank < rank:
+                rank, match = best_rank, best
+        unions.append((span, rank, match))
+    return [(span, match) for span, _, match in unions]
+
+
+def _fits(value: str, patterns: tuple[str, ...]) -> bool:
+    value = value.casefold()
+    return not patterns or any(
+        fnmatch.fnmatchcase(value, pattern.casefold()) for pattern in patterns
+    )
+
+
+def _fill(notice: str, match: Match | None) -> str:
+    return notice.format_map({key: getattr(match, key, "") for key in _NOTICE_FIELDS})
+
+
+def _check_notice(key: str, notice: str) -> None:
+    try:
+        parts = list(string.Formatter().parse(notice))
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}; write {{{{ and }}}} for braces: {notice!r}") from error
+    for _, field, form, conversion in parts:
+        if field is not None and (field not in _NOTICE_FIELDS or form or conversion):
+            allowed = ", ".join(f"{{{known}}}" for known in _NOTICE_FIELDS)
+            raise ValueError(f"{key}: unknown field in {notice!r}; allowed: {allowed}")
+
+
+def _check_choice(key: str, value: object, choices: Iterable[str]) -> None:
+    choices = tuple(choices)
+    if value not in choices:
+        raise ValueError(f"{key}: got {value!r}; allowed: {', '.join(choices)}")
+
+
+def _check_table(where: str, data: object, allowed: Sequence[str]) -> None:
+    """Refuse unknown keys and words, naming those allowed; types are left to msgspec."""
+    for key, value in data.items() if isinstance(data, dict) else ():
+        if key not in allowed:
+            raise ValueError(f"{where}{key}: unknown key; allowed: {', '.join(allowed)}")
+        for word in value if isinstance(value, list) else [value]:
+            if key in _CHOICES and isinstance(word, str):
+                _check_choice(where + key, word, _CHOICES[key])
+
+
+def _keys(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+def _tuple(rule: Rule, key: str) -> tuple[str, ...]:
+    value: object = getattr(rule, key)
+    if not isinstance(value, tuple):
+        raise ValueError(f"{key}: expected a tuple of strings, got {value!r}")
+    return value
+
+
+def _ruling_dict(ruling: Ruling) -> dict[str, Any]:
+    match = asdict(ruling.match)
+    return match | {
+        "query_span": list(ruling.match.query_span),
+        "document_span": list(ruling.match.document_span),
+        "rule": ruling.rule,
+        "action": ruling.action,
+    }
