@@ -232,18 +232,20 @@ def test_links_are_followed_and_loops_reported(tmp_path: Path, read: Read) -> No
 
 def test_deep_directories_are_read(tmp_path: Path, read: Read) -> None:
     path = tmp_path / "d"
-    path.mkdir()
-    for _ in range(1500):  # deeper than Python's calls can be
-        path = path / "e"
+    try:
         path.mkdir()
-    (path / "a").write_text("deep")
-    (document,), problems = read(tmp_path / "d")
-    assert document.text == "deep"
-    assert not problems
-    (path / "a").unlink()  # what clears temporary folders does recurse
-    while path != tmp_path:
-        path.rmdir()
-        path = path.parent
+        for _ in range(1500):  # deeper than Python's calls can be
+            path = path / "e"
+            path.mkdir()
+        (path / "a").write_text("deep")
+        (document,), problems = read(tmp_path / "d")
+        assert document.text == "deep"
+        assert not problems
+    finally:  # what clears temporary folders does recurse
+        (path / "a").unlink(missing_ok=True)
+        while path != tmp_path:
+            path.rmdir()
+            path = path.parent
 
 
 @contextmanager
