@@ -23,8 +23,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args
 
-from .errors import Blocked
-from .match import Kind, Match, Span, View
+from dedup.errors import Blocked
+from dedup.match import Kind, Match, Span, View
 
 __all__ = ["Action", "Policy", "Rule", "Ruling", "Verdict"]
 

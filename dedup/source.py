@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import quote
 
-from .errors import SourceError
+from dedup.errors import SourceError
 
 __all__ = ["Document", "SourceProblem", "read_sources", "read_text"]
 
