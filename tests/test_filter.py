@@ -1,0 +1,112 @@
+"""A filter composes search and policy, and fails closed."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from strategies import texts
+
+from dedup.errors import FormatError
+from dedup.filter import Filter
+from dedup.index import Index
+from dedup.policy import Policy, Rule, Verdict
+from dedup.source import Document
+
+# Moby-Dick, chapter 1 (public domain).
+PROTECTED = (
+    "Whenever I find myself growing grim about the mouth; whenever it is a damp, drizzly November "
+    "in my soul; whenever I find myself involuntarily pausing before coffin warehouses, and "
+    "bringing up the rear of every funeral I meet; and especially whenever my hypos get such an "
+    "upper hand of me, that it requires a strong moral principle to prevent me from deliberately "
+    "stepping into the street, and methodically knocking people’s hats off—then, I account it "
+    "high time to get to sea as soon as I can."
+)
+HARMLESS = (
+    "The committee met on Tuesday and agreed to publish its minutes by the end of the month. "
+)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    path = tmp_path_factory.mktemp("filter") / "protected.idx"
+    with Index.create(path, key=None) as writer:
+        writer.add([Document("moby", PROTECTED, corpus="books", owner="Melville")])
+        writer.commit()
+    with Index.open(path, key=None) as opened:
+        yield opened
+
+
+def test_copied_passage_is_blocked_and_not_shown(index: Index) -> None:
+    output = HARMLESS + PROTECTED + " " + HARMLESS
+    verdict = Filter(index).check(output)
+    assert (verdict.action, verdict.rule) == ("block", "text-run")
+    assert "hypos" not in verdict.text
+    found = verdict.matches[0]
+    assert (found.document, found.corpus, found.owner) == ("moby", "books", "Melville")
+    passage = output.encode()[slice(*found.query_span)].decode()
+    assert passage == PROTECTED.removesuffix(".")
+    assert verdict.index_generation == index.generation == 1
+
+
+def test_harmless_text_passes_untouched(index: Index) -> None:
+    verdict = Filter(index).check(HARMLESS)
+    assert verdict == Verdict("allow", None, HARMLESS, index.generation)
+
+
+@pytest.mark.parametrize("output", ["", " ", "word", "\0", "\ufeff", "。", "🐳" * 1000])
+def test_text_without_much_in_it_is_allowed(index: Index, output: str) -> None:
+    assert Filter(index).check(output) == Verdict("allow", None, output, index.generation)
+
+
+def test_policy_decides_what_is_done(index: Index) -> None:
+    output = HARMLESS + PROTECTED
+    redact = Policy("mine", (Rule(name="all", action="redact", min_run=10),), notice="[…]")
+    assert Filter(index, redact).check(output).text == HARMLESS + "[…]."
+    exempt = Policy("mine", (Rule(name="ours", action="allow", owner=("melville",)),))
+    verdict = Filter(index, exempt).check(output)
+    assert (verdict.action, verdict.rule, verdict.text) == ("allow", "ours", output)
+    assert verdict.exempted
+
+
+@given(output=texts)
+def test_any_valid_text_can_be_checked(index: Index, output: str) -> None:
+    assert Filter(index).check(output).text == output
+
+
+@pytest.mark.parametrize("output", [b"bytes", None, 5, ["text"]])
+def test_output_that_is_no_string_is_refused(index: Index, output: object) -> None:
+    with pytest.raises(TypeError, match=f"output must be a string, got {type(output).__name__}"):
+        Filter(index).check(output)
+    if output is not None:
+        with pytest.raises(TypeError, match="prompt must be a string"):
+            Filter(index).check("text", prompt=output)
+
+
+def test_lone_surrogate_is_refused_with_its_place(index: Index) -> None:
+    with pytest.raises(ValueError, match=r"output has a lone surrogate '\\ud83d' at character 3"):
+        Filter(index).check("abc\ud83ddef")
+    with pytest.raises(ValueError, match="prompt has a lone surrogate"):
+        Filter(index).check("abc", prompt="\udc00")
+
+
+class Damaged:
+    """An index whose file fails under it, which a healthy disk will not do on request."""
+
+    generation = 4
+
+    def search(self, text: str, prompt: str | None = None) -> list[object]:
+        raise FormatError("segment-1.dedup: checksum of block 7 does not match")
+
+
+def test_failing_index_blocks_and_says_why() -> None:
+    verdict = Filter(Damaged()).check("secret")
+    assert (verdict.action, verdict.rule, verdict.index_generation) == ("block", "on_error", 4)
+    assert "secret" not in verdict.text
+    assert verdict.error.startswith("FormatError: segment-1.dedup: checksum")
+
+
+def test_failing_index_allows_only_if_the_policy_says_so() -> None:
+    policy = Policy("open", Policy.balanced().rules, on_error="allow")
+    verdict = Filter(Damaged(), policy).check("text")
+    assert (verdict.action, verdict.text) == ("allow", "text")
+    assert verdict.error
