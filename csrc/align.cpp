@@ -236,6 +236,15 @@ Screened screen(Fingerprints query, Fingerprints document, int64_t q, int64_t d,
   return screened;
 }
 
+int32_t score_of(std::span<const Piece> pieces) {
+  int32_t score = 0;
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    score += kMatchGain * static_cast<int32_t>(pieces[i].length);
+    if (i > 0) score -= static_cast<int32_t>(edits_between(pieces[i - 1], pieces[i]));
+  }
+  return score;
+}
+
 Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d) {
   Extension<1> forwards(query.data() + q, static_cast<uint32_t>(query.size()) - q,
                         document.data() + d, static_cast<uint32_t>(document.size()) - d, 0);
@@ -258,14 +267,7 @@ Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t 
       pieces.push_back(moved);
     }
   }
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    alignment.score += kMatchGain * static_cast<int32_t>(pieces[i].length);
-    if (i == 0) continue;
-    const uint32_t skipped_query = pieces[i].query - pieces[i - 1].query - pieces[i - 1].length;
-    const uint32_t skipped_document =
-        pieces[i].document - pieces[i - 1].document - pieces[i - 1].length;
-    alignment.score -= static_cast<int32_t>(std::max(skipped_query, skipped_document));
-  }
+  alignment.score = score_of(pieces);
   return alignment;
 }
 

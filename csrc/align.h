@@ -10,6 +10,7 @@
 // chance once in 256. Pure functions; memory is 16 kB of stack whatever the lengths.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -22,6 +23,13 @@ inline constexpr int32_t kMatchGain = 2;  // a mismatch or a gap costs 1
 struct Piece {
   uint32_t query, document, length;
 };
+
+// Columns of an alignment between two pieces that follow each other, each an edit.
+inline uint32_t edits_between(const Piece& before, const Piece& after) {
+  return std::max(after.query - before.query, after.document - before.document) - before.length;
+}
+
+int32_t score_of(std::span<const Piece> pieces);
 
 struct Alignment {
   std::vector<Piece> pieces;  // increasing in both; never touching on one diagonal

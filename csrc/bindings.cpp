@@ -348,7 +348,7 @@ py::tuple as_tuple(const dedup::Match& match) {
   return py::make_tuple(match.segment, match.document, match.query_span.start, match.query_span.end,
                         match.document_span.start, match.document_span.end,
                         match.query_to - match.query_from, match.document_to - match.document_from,
-                        match.matched, match.run, match.columns, match.containment, match.sources);
+                        match.matched, match.run, match.columns, match.containment, match.sources, match.supplied);
 }
 
 py::list as_list(const std::vector<dedup::Match>& matches) {
@@ -500,16 +500,17 @@ void bind_index(py::module_& module) {
            "segments"_a, "dead"_a, "key"_a)
       .def(
           "search",
-          [](const dedup::Searcher& searcher, const py::object& text) {
+          [](const dedup::Searcher& searcher, const py::object& text, const py::object& prompt) {
             const std::string_view bytes = utf8(text);
+            const std::string_view supplied = prompt.is_none() ? std::string_view() : utf8(prompt);
             std::vector<dedup::Match> matches;
             {
               const py::gil_scoped_release release;
-              matches = searcher.search(bytes);
+              matches = searcher.search(bytes, supplied);
             }
             return as_list(matches);
           },
-          "text"_a)
+          "text"_a, "prompt"_a = py::none())
       .def(
           "search_batch",
           [](const dedup::Searcher& searcher, const py::list& texts, std::size_t threads) {

@@ -77,12 +77,14 @@ struct Searcher::Query {
   std::vector<Seed> gapped[kShifts];  // as they are, with a word put into the hole, with one taken
   std::vector<Seed> bands;            // of each window, `scheme.bands` in a row
   std::vector<uint32_t> window_starts;
+  std::vector<bool> supplied;  // tokens that repeat the prompt; empty without one
 
   uint32_t size() const { return static_cast<uint32_t>(fingerprints.size()); }
 };
 
 struct Searcher::Fragment {
   uint32_t segment, document;
+  bool supplied;
   Alignment alignment;  // document positions count from the document's first token
 };
 
@@ -140,7 +142,60 @@ Searcher::Searcher(std::vector<std::shared_ptr<const Segment>> segments,
   least_score_ = kMatchGain * static_cast<int32_t>(scheme_.guaranteed_tokens());
 }
 
-std::vector<Match> Searcher::search(std::string_view text) const {
+// The alignment in parts that the prompt supplied wholly or not at all.
+static std::vector<std::pair<bool, Alignment>> cut(const Alignment& whole,
+                                                   const std::vector<bool>& supplied) {
+  std::vector<std::pair<bool, Alignment>> parts;
+  for (const Piece& piece : whole.pieces) {
+    for (uint32_t i = 0; i < piece.length;) {
+      const bool kind = supplied[piece.query + i];
+      uint32_t length = 1;
+      while (i + length < piece.length && supplied[piece.query + i + length] == kind) ++length;
+      if (parts.empty() || parts.back().first != kind) parts.push_back({kind, {}});
+      parts.back().second.pieces.push_back({piece.query + i, piece.document + i, length});
+      i += length;
+    }
+  }
+  for (auto& [kind, part] : parts) part.score = score_of(part.pieces);
+  return parts;
+}
+
+std::vector<bool> Searcher::supplied_tokens(const Query& query, std::string_view prompt) const {
+  std::vector<bool> supplied(query.size());
+  Tokens tokens;
+  tokenize(prompt, tokens);
+  const uint32_t k = scheme_.tile_size;
+  if (tokens.hashes.size() < k) return supplied;
+  std::vector<uint64_t> keyed(tokens.hashes.size());
+  std::vector<uint8_t> fingerprints(keyed.size());
+  for (size_t i = 0; i < keyed.size(); ++i) {
+    keyed[i] = key_(tokens.hashes[i]);
+    fingerprints[i] = token_fingerprint(keyed[i]);
+  }
+  std::vector<SeedEntry> entries;
+  for (uint32_t i = 0; i + k <= keyed.size(); ++i) entries.push_back({tile_seed(&keyed[i], k), i});
+  std::ranges::sort(entries);
+  Tracks tracks;
+  for (uint32_t q = 0; q < query.tiles.size(); ++q) {
+    auto entry = std::ranges::lower_bound(entries, SeedEntry{query.tiles[q], 0});
+    for (uint32_t n = 0; n < kMaxPostings && entry != entries.end() && entry->seed == query.tiles[q];
+         ++n, ++entry) {
+      const int64_t diagonal = static_cast<int64_t>(entry->position) - q;
+      if (q < tracks.at(track_key(diagonal), q).covered) continue;
+      const Alignment alignment = align(query.fingerprints, fingerprints, q, entry->position);
+      for (const Piece& piece : alignment.pieces) {
+        const int64_t on = static_cast<int64_t>(piece.document) - piece.query;
+        Track& track = tracks.at(track_key(on), piece.query);
+        track.covered = std::max(track.covered, alignment.query_to());
+        if (alignment.score < least_score_) continue;
+        std::fill_n(supplied.begin() + piece.query, piece.length, true);
+      }
+    }
+  }
+  return supplied;
+}
+
+std::vector<Match> Searcher::search(std::string_view text, std::string_view prompt) const {
   std::vector<Match> matches;
   Query query;
   tokenize(text, query.tokens);
@@ -173,6 +228,8 @@ std::vector<Match> Searcher::search(std::string_view text) const {
           query.bands.push_back(band_seed(minima + band * scheme_.rows, scheme_.rows, band));
         }
       });
+
+  if (!prompt.empty()) query.supplied = supplied_tokens(query, prompt);
 
   std::vector<Fragment> fragments;
   for (size_t s = 0; s < segments_.size(); ++s) collect(query, s, fragments);
@@ -216,7 +273,15 @@ void Searcher::collect(const Query& query, size_t number, std::vector<Fragment>&
       Track& track = tracks.at(track_key(diagonal), piece.query);
       track.covered = std::max(track.covered, alignment.query_to());
     }
-    fragments.push_back({static_cast<uint32_t>(number), document, std::move(alignment)});
+    const auto number_of = static_cast<uint32_t>(number);
+    if (query.supplied.empty()) {
+      fragments.push_back({number_of, document, false, std::move(alignment)});
+      return;
+    }
+    for (auto& [supplied, part] : cut(alignment, query.supplied)) {
+      if (part.score < static_cast<int32_t>(kLeastFragment)) continue;
+      fragments.push_back({number_of, document, supplied, std::move(part)});
+    }
   };
 
   const auto look_up = [&](Seed seed, uint32_t q, SeedKind kind) {
@@ -311,6 +376,7 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage)
   const Fragment& best = *passage.fragments.front();
   match.segment = best.segment;
   match.document = best.document;
+  match.supplied = best.supplied;
   match.query_from = passage.query_from;
   match.query_to = passage.query_to;
   match.document_from = passage.document_from;
@@ -322,9 +388,7 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage)
     match.columns = match.matched;
     const auto& pieces = best.alignment.pieces;
     for (size_t i = 1; i < pieces.size(); ++i) {
-      match.columns +=
-          std::max(pieces[i].query - pieces[i - 1].query - pieces[i - 1].length,
-                   pieces[i].document - pieces[i - 1].document - pieces[i - 1].length);
+      match.columns += edits_between(pieces[i - 1], pieces[i]);
     }
   }
   const Segment& segment = *segments_[best.segment];
@@ -341,7 +405,7 @@ void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
   // By document, best first: a passage grows around its best part.
   std::ranges::sort(fragments, [](const Fragment& a, const Fragment& b) {
     const auto key = [](const Fragment& f) {
-      return std::make_tuple(f.segment, f.document, -f.alignment.score,
+      return std::make_tuple(f.segment, f.document, f.supplied, -f.alignment.score,
                              f.alignment.query_from(), f.alignment.document_from());
     };
     return key(a) < key(b);
@@ -357,10 +421,12 @@ void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
         if (there.empty() || there.back() != passage) there.push_back(passage);
       }
     };
-    const uint32_t segment = fragments[i].segment, document = fragments[i].document;
-    for (; i < fragments.size() && fragments[i].segment == segment &&
-           fragments[i].document == document;
-         ++i) {
+    const Fragment& first_of = fragments[i];
+    const auto alike = [&](const Fragment& fragment) {
+      return fragment.segment == first_of.segment && fragment.document == first_of.document &&
+             fragment.supplied == first_of.supplied;
+    };
+    for (; i < fragments.size() && alike(fragments[i]); ++i) {
       const Alignment& alignment = fragments[i].alignment;
       const uint32_t first = alignment.query_from() / kJoinQuery;
       const uint32_t last = alignment.query_to() / kJoinQuery + 1;
@@ -400,7 +466,8 @@ void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
   std::vector<Match> kept;
   std::unordered_map<uint64_t, std::vector<size_t>> by_document;
   for (const Match& match : matches) {
-    auto& others = by_document[uint64_t{match.segment} << 32 | match.document];
+    auto& others = by_document[uint64_t{match.segment} << 33 | uint64_t{match.document} << 1 |
+                               uint64_t{match.supplied}];
     const bool repeated = std::ranges::any_of(others, [&](size_t other) {
       return overlap(match.query_from, match.query_to, kept[other].query_from,
                      kept[other].query_to) *

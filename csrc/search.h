@@ -32,6 +32,7 @@ struct Match {
   int32_t score = 0;
   double containment = 0;           // share of the passage's idf that was found
   uint32_t sources = 1;             // documents in which this passage of the query was found
+  bool supplied = false;            // the prompt held this passage already
 };
 
 class Searcher {
@@ -43,14 +44,17 @@ class Searcher {
 
   const std::vector<std::shared_ptr<const Segment>>& segments() const { return segments_; }
 
-  // Every match of the query, by where it begins in the query, best first. Throws ArgumentError on
+  // Every match of the query, by where it begins in the query, best first. Words that the query
+  // repeats from the prompt, in passages of at least the guaranteed length, make matches of their
+  // own, marked `supplied`; what goes before or after them does not. Throws ArgumentError on
   // invalid UTF-8, FormatError if a damaged block is met.
-  std::vector<Match> search(std::string_view query) const;
+  std::vector<Match> search(std::string_view query, std::string_view prompt = {}) const;
 
  private:
   struct Query;
   struct Fragment;
   struct Passage;
+  std::vector<bool> supplied_tokens(const Query& query, std::string_view prompt) const;
   void collect(const Query& query, size_t segment, std::vector<Fragment>& fragments) const;
   std::optional<Match> judge(const Query& query, const Passage& passage) const;
   void assemble(const Query& query, std::vector<Fragment>& fragments,

@@ -321,8 +321,10 @@ class Index:
 
     # ---- reading
 
-    def search(self, text: str) -> list[Match]:
+    def search(self, text: str, prompt: str | None = None) -> list[Match]:
         """Every passage of `text` that is found in the index, whatever a policy would say.
+
+        Passages that `text` repeats from `prompt` are matches of their own, marked ``supplied``.
 
         Returns
         -------
@@ -336,14 +338,11 @@ class Index:
         FormatError
             If a damaged part of the index is met.
         """
-        return self.search_batch([text])[0]
+        return [self._as_match(*match) for match in self._search().search(text, prompt)]
 
     def search_batch(self, texts: list[str], threads: int = 1) -> list[list[Match]]:
         """``search`` of many texts on `threads` threads; the same answers in the same order."""
-        if self._searcher is None:
-            dead = [sorted(entry.dead) for entry in self._manifest.segments]
-            self._searcher = _core.Searcher(self._segments, dead, self._secret)
-        found = self._searcher.search_batch(texts, threads)
+        found = self._search().search_batch(texts, threads)
         return [[self._as_match(*match) for match in matches] for matches in found]
 
     def reload(self) -> bool:
@@ -397,6 +396,12 @@ class Index:
 
     # ---- inside
 
+    def _search(self) -> _core.Searcher:
+        if self._searcher is None:
+            dead = [sorted(entry.dead) for entry in self._manifest.segments]
+            self._searcher = _core.Searcher(self._segments, dead, self._secret)
+        return self._searcher
+
     def _as_match(
         self,
         segment: int,
@@ -412,6 +417,7 @@ class Index:
         columns: int,
         containment: float,
         sources: int,
+        supplied: bool,
     ) -> Match:
         id, corpus, licence, owner, url, *_ = self._segments[segment].document(document)
         return Match(
@@ -430,6 +436,7 @@ class Index:
             containment=containment,
             jaccard=matched / (tokens + document_tokens - matched),
             sources=sources,
+            supplied=supplied,
         )
 
     def _open_segments(self, manifest: _Manifest) -> list[_core.Segment]:

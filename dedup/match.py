@@ -46,6 +46,8 @@ class Match:
         Equal tokens over the union of both spans' tokens, in [0, 1].
     sources : int
         Protected documents in which this passage of the query was found, this one included.
+    supplied : bool
+        The prompt held this passage already, so the query only repeats it.
     """
 
     document: str
@@ -63,3 +65,4 @@ class Match:
     containment: float
     jaccard: float
     sources: int
+    supplied: bool = False

@@ -34,6 +34,7 @@ _STRENGTH: Final = {action: strength for strength, action in enumerate(get_args(
 _SCHEMA_VERSION: Final = 1
 
 _ON_ERROR: Final = "on_error"  # the rule a verdict names when the check itself failed
+_PROMPT: Final = "prompt"  # and for a match that only repeats what the prompt supplied
 _CHOICES: Final = {
     "action": get_args(Action),
     "views": get_args(View),
@@ -77,7 +78,7 @@ class Rule:
     owner: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.name or self.name == _ON_ERROR:
+        if not self.name or self.name in (_ON_ERROR, _PROMPT):
             raise ValueError(f"a rule needs a name of its own, got {self.name!r}")
         _check_choice("action", self.action, _CHOICES["action"])
         for key in ("views", "kinds"):
@@ -134,7 +135,8 @@ class Verdict:
     rulings : tuple of Ruling
         Matches that count, each with its rule and action, in the order of the index.
     exempted : tuple of Ruling
-        Matches that an ``allow`` rule took out, each with that rule.
+        Matches that an ``allow`` rule took out, each with that rule, or ``prompt`` for those that
+        repeat the prompt.
     error : str
         Why the check could not be made, if the policy's ``on_error`` decided; else empty.
     """
@@ -191,7 +193,7 @@ class _Limits(NamedTuple):
     block_tokens: int
     block_containment: float
     block_identity: float
-    flag_run: int
+    flag_tokens: int
     code_block: int
     code_containment: float
     code_flag: int
@@ -204,7 +206,7 @@ _PROFILES: Final = {
         block_tokens=24,  # two such runs: below it a few shared words make a high score
         block_containment=0.6,
         block_identity=0.5,  # every second word replaced
-        flag_run=8,  # what the scheme `sensitive` promises; shorter runs are everyday language
+        flag_tokens=8,  # what the scheme `sensitive` promises; shorter runs are everyday language
         code_block=40,  # about a short function
         code_containment=0.4,  # above it, window-numbered names told copies apart best
         code_flag=24,  # the tile of the code view: what is found at all
@@ -215,7 +217,7 @@ _PROFILES: Final = {
         block_tokens=40,  # two sentences: enough words for the two scores below to mean something
         block_containment=0.7,  # of the weight in rare words, which is what paraphrase replaces
         block_identity=0.6,  # recall is promised for up to 30 % of words replaced; this is beyond
-        flag_run=12,  # the shortest run that the default scheme promises to find
+        flag_tokens=12,  # the shortest run that the default scheme promises to find
         code_block=65,  # shared by 0.12 % of unrelated functions (20 lexemes: by 62.8 %)
         code_containment=0.4,
         code_flag=30,
@@ -226,7 +228,7 @@ _PROFILES: Final = {
         block_tokens=100,
         block_containment=0.8,
         block_identity=0.7,
-        flag_run=24,  # what `balanced` blocks
+        flag_tokens=24,  # what `balanced` blocks
         code_block=130,  # two functions of the size above
         code_containment=0.5,
         code_flag=65,
@@ -252,7 +254,7 @@ def _profile_rules(limits: _Limits) -> tuple[Rule, ...]:
             min_tokens=limits.block_tokens,
             min_identity=limits.block_identity,
         ),
-        Rule(name="text-short", action="flag", views=("text",), min_run=limits.flag_run),
+        Rule(name="text-short", action="flag", views=("text",), min_tokens=limits.flag_tokens),
         Rule(
             name="code-run",
             action="block",
@@ -390,6 +392,9 @@ class Policy:
         rulings: list[Ruling] = []
         exempted: list[Ruling] = []
         for match in matches:
+            if match.supplied:
+                exempted.append(Ruling(match, _PROMPT, "allow"))
+                continue
             rule = next((rule for rule in self.rules if rule.fires_on(match)), None)
             if rule is not None:
                 kept = exempted if rule.action == "allow" else rulings
@@ -504,6 +509,7 @@ def _tuple(rule: Rule, key: str) -> tuple[str, ...]:
 
 def _ruling_dict(ruling: Ruling) -> dict[str, Any]:
     match = asdict(ruling.match)
+    del match["supplied"]  # told by the rule
     return match | {
         "query_span": list(ruling.match.query_span),
         "document_span": list(ruling.match.document_span),
