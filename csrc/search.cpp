@@ -14,6 +14,7 @@ namespace {
 // keeps one from opening a place, and lets a few on one diagonal do so.
 constexpr float kStoppedFrequency = 256;
 constexpr float kGateSlackBits = 3;
+constexpr float kSeedsPerToken = 0.23f;  // of the default scheme: 1/8 + 1/13 + 2/64
 constexpr uint32_t kTrackBits = 10;     // tracks of a segment: 1024, the oldest evidence gives way
 constexpr int64_t kTrackWidth = 16;     // diagonals that share a track
 constexpr uint32_t kTrackMemory = 256;  // tokens after which evidence on a diagonal is forgotten
@@ -107,6 +108,20 @@ struct Searcher::Passage {
            next.query_to() + kJoinQuery >= query_from &&
            next.document_from() <= document_to + kJoinDocument &&
            next.document_to() + kJoinDocument >= document_from;
+  }
+  // How many of the query tokens between the ends of an alignment other parts have matched.
+  uint32_t covers(const Alignment& next) const {
+    const uint32_t from = next.query_from(), to = next.query_to();
+    uint32_t tokens = 0;
+    for (const Fragment* part : fragments) {
+      const auto& pieces = part->alignment.pieces;
+      auto piece = std::ranges::partition_point(
+          pieces, [&](const Piece& p) { return p.query + p.length <= from; });
+      for (; piece != pieces.end() && piece->query < to; ++piece) {
+        tokens += overlap(from, to, piece->query, piece->query + piece->length);
+      }
+    }
+    return tokens;
   }
   void add(const Fragment& next) {
     fragments.push_back(&next);
@@ -241,7 +256,8 @@ void Searcher::collect(const Query& query, size_t number, std::vector<Fragment>&
   const Segment& segment = *segments_[number];
   const SeedTable& table = segment.seeds();
   if (segment.tokens() == 0) return;
-  const float total_bits = std::log2(static_cast<float>(table.shape().entries) + 1);
+  // T is counted in tokens, not in entries, of which a repetitive text leaves few.
+  const float total_bits = std::log2(static_cast<float>(segment.tokens()) * kSeedsPerToken + 1);
   const float gate = std::max(0.0f, total_bits - kGateSlackBits);
   const Fingerprints query_bytes(query.fingerprints);
   Tracks tracks;
@@ -439,9 +455,7 @@ void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
           if (!passage.takes(alignment)) continue;
           placed = true;
           // Half of it explained already: the same words found twice, not another part.
-          const uint32_t shared = overlap(alignment.query_from(), alignment.query_to(),
-                                          passage.query_from, passage.query_to);
-          if (shared * 2 > alignment.query_to() - alignment.query_from()) break;
+          if (passage.covers(alignment) * 2 > alignment.query_to() - alignment.query_from()) break;
           passage.add(fragments[i]);
           enter(number);
           break;
