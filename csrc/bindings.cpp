@@ -197,25 +197,32 @@ Array<std::uint64_t> token_hashes(const py::sequence& sequence, const std::strin
   return result;
 }
 
+// Hashes, their offsets, and the numbers of the texts that the table does not suffice for.
 py::tuple word_shingle_hashes(const py::sequence& sequence, std::size_t shingle_size,
-                              const std::string& token_hash, bool portable) {
+                              const std::string& token_hash, const Array<std::uint32_t>& table,
+                              bool portable) {
   const Texts texts(sequence);
   const dedup::TokenHash function = token_hash_of(token_hash);
+  const auto words_table = view(table, "table");
   checked_shingle_size(shingle_size);
   std::vector<std::uint64_t> hashes;
   std::vector<std::uint64_t> offsets = {0};
+  std::vector<std::uint64_t> undone;
   {
     py::gil_scoped_release release;
     dedup::WordShingles words;
     for (const std::string_view text : texts.views()) {
-      dedup::word_shingles(text, shingle_size, words);
+      if (!dedup::word_shingles(text, shingle_size, words_table, words)) {
+        undone.push_back(offsets.size() - 1);
+      }
       hashes.resize(offsets.back() + words.shingles.size());
       dedup::token_hashes(words.shingles, function, std::span(hashes).subspan(offsets.back()),
                           dispatch(portable));
       offsets.push_back(hashes.size());
     }
   }
-  return py::make_tuple(owned(std::move(hashes)), owned(std::move(offsets)));
+  return py::make_tuple(owned(std::move(hashes)), owned(std::move(offsets)),
+                        owned(std::move(undone)));
 }
 
 Array<std::uint64_t> shingle_hashes(const Array<std::uint64_t>& tokens, std::size_t shingle_size) {
@@ -293,7 +300,7 @@ void bind_hashes(py::module_& module) {
   module.def("fmix64", &mixed<std::uint64_t, &dedup::fmix64>, py::arg("hashes").noconvert());
   module.def("token_hashes", &token_hashes, "tokens"_a, "token_hash"_a, "portable"_a = false);
   module.def("word_shingle_hashes", &word_shingle_hashes, "texts"_a, "shingle_size"_a,
-             "token_hash"_a, "portable"_a = false);
+             "token_hash"_a, py::arg("table").noconvert(), "portable"_a = false);
   module.def("shingle_hashes", &shingle_hashes, py::arg("tokens").noconvert(), "shingle_size"_a);
 }
 

@@ -23,8 +23,12 @@ def token_hashes(
     tokens: Sequence[str | bytes], token_hash: str, portable: bool = False
 ) -> NDArray[np.uint64]: ...
 def word_shingle_hashes(
-    texts: Sequence[str | bytes], shingle_size: int, token_hash: str, portable: bool = False
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]: ...
+    texts: Sequence[str | bytes],
+    shingle_size: int,
+    token_hash: str,
+    table: NDArray[np.uint32],
+    portable: bool = False,
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]: ...
 def shingle_hashes(tokens: NDArray[np.uint64], shingle_size: int) -> NDArray[np.uint64]: ...
 def affine32(
     hashes: NDArray[np.uint32],

@@ -52,7 +52,9 @@ __all__ = [
 
 SchemeName = Literal["dedup32", "affine32", "affine64", "legacy"]
 TokenHash = Literal["xxh3", "sha1", "xxh32", "xxh64"]
-Slots: TypeAlias = NDArray[np.uint32] | NDArray[np.uint64]
+Slots32: TypeAlias = NDArray[np.uint32]
+Slots64: TypeAlias = NDArray[np.uint64]
+Slots: TypeAlias = Slots32 | Slots64
 
 _MERSENNE_61 = 2**61 - 1
 
@@ -70,8 +72,12 @@ _ARITHMETIC = {
     "legacy": _Arithmetic(np.uint64, 2**32 - 1, ("sha1", "xxh32")),
 }
 
-# What separates words and is not ASCII; the core knows the ASCII part of the rule.
-_SEPARATORS = re.compile(r"[^\x00-\x7f\w]+")
+# As csrc/word_shingles.h has it: the core does words of the first two planes of Unicode by a table,
+# except the letters whose lower case their neighbours decide, or is several letters.
+_TABLE_SIZE = 0x20000
+_UNKNOWN = 2**32 - 1
+_CAPITAL_SIGMA = 0x3A3
+_NO_TABLE = np.empty(0, np.uint32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +174,8 @@ class Signature:
     @property
     def is_empty(self) -> bool | NDArray[np.bool_]:
         """Whether the set has no element: bool, or an array of them for a batch."""
-        empty = np.asarray(np.all(self.values == _ARITHMETIC[self.scheme.name].empty, axis=-1))
-        return bool(empty) if empty.ndim == 0 else empty
+        empty = (self.values == _ARITHMETIC[self.scheme.name].empty).all(axis=-1)
+        return bool(empty) if self.values.ndim == 1 else empty
 
     def jaccard(self, other: "Signature") -> float | NDArray[np.float64]:
         """Estimate the Jaccard similarity of the two sets from the share of equal slots.
@@ -183,8 +189,8 @@ class Signature:
             If the signatures were made under two schemes.
         """
         self._check_same_scheme(other)
-        share = np.mean(self.values == other.values, axis=-1)
-        estimate = np.where(self.is_empty, 0.0, share)
+        agree = (self.values == other.values).sum(axis=-1)
+        estimate = np.where(self.is_empty, 0.0, agree / self.scheme.num_perm)
         return float(estimate) if estimate.ndim == 0 else estimate
 
     def union(self, other: "Signature") -> "Signature":
@@ -252,20 +258,26 @@ def signatures(texts: Sequence[str | bytes], scheme: SignatureScheme = DEFAULT_S
     Notes
     -----
     O(tokens * num_perm) time; releases the GIL, so that threads may take a part of the texts each.
-    In datasketch's schemes, texts with characters beyond ASCII are put in lower case in Python.
+    In datasketch's schemes, a text with a capital sigma, a dotted capital I or a character beyond
+    the second plane of Unicode is shingled in Python.
     """
-    if isinstance(texts, str | bytes):
+    if isinstance(texts, (str, bytes)):
         raise TypeError("texts is a sequence of str or bytes; for one text call signature()")
     if scheme.name == "dedup32":
         a, b = _parameters(scheme.name, scheme.num_perm, scheme.seed)
         values = _core.text_signatures(
-            texts, scheme.shingle_size, cast(NDArray[np.uint32], a), cast(NDArray[np.uint32], b)
+            texts, scheme.shingle_size, cast("Slots32", a), cast("Slots32", b)
         )
         return Signature(values, scheme)
-    hashes, offsets = _core.word_shingle_hashes(
-        [_with_ascii_separators(text) for text in texts], scheme.shingle_size, scheme.token_hash
+    table = _word_table() if not all(text.isascii() for text in texts) else _NO_TABLE
+    hashes, offsets, undone = _core.word_shingle_hashes(
+        texts, scheme.shingle_size, scheme.token_hash, table
     )
-    return _datasketch_signatures(hashes, offsets, scheme)
+    made = _datasketch_signatures(hashes, offsets, scheme)
+    if len(undone):
+        shingles = [_word_shingles(texts[number], scheme.shingle_size) for number in undone]
+        made.values[undone] = signatures_of_tokens(shingles, scheme).values
+    return made
 
 
 def signature_of_tokens(tokens: Sequence[str | bytes], scheme: SignatureScheme) -> Signature:
@@ -388,7 +400,7 @@ def from_datasketch(
             f"the hash function {hashfunc!r} of the MinHash is not one dedup knows; if it equals "
             "sha1, xxh32 or xxh64, say so with token_hash="
         )
-    values = cast(Slots, np.asarray(minhash.hashvalues).copy())
+    values = cast("Slots", np.asarray(minhash.hashvalues).copy())
     scheme = SignatureScheme(
         name=minhash.scheme,
         num_perm=len(values),
@@ -438,23 +450,39 @@ def _datasketch_signatures(
     """Signatures of documents whose token hashes lie one after another."""
     parameters = _parameters(scheme.name, scheme.num_perm, scheme.seed)
     if scheme.name == "affine64":
-        a64, b64 = cast(tuple[NDArray[np.uint64], NDArray[np.uint64]], parameters)
+        a64, b64 = cast("tuple[Slots64, Slots64]", parameters)
         return Signature(_core.affine64(_core.fmix64(hashes), offsets, a64, b64), scheme)
     low_halves = hashes.astype(np.uint32)
     if scheme.name == "legacy":
-        a64, b64 = cast(tuple[NDArray[np.uint64], NDArray[np.uint64]], parameters)
+        a64, b64 = cast("tuple[Slots64, Slots64]", parameters)
         values = _core.legacy(low_halves, offsets, a64, b64)
         return Signature(values.astype(np.uint64), scheme)
-    a32, b32 = cast(tuple[NDArray[np.uint32], NDArray[np.uint32]], parameters)
+    a32, b32 = cast("tuple[Slots32, Slots32]", parameters)
     return Signature(_core.affine32(_core.fmix32(low_halves), offsets, a32, b32), scheme)
 
 
-def _with_ascii_separators(text: str | bytes) -> str | bytes:
-    """A text whose words by the core's ASCII rule are ``re.findall(r"\\w+", text.lower())``."""
-    if text.isascii():
-        return text
-    decoded = text.decode() if isinstance(text, bytes) else text
-    return _SEPARATORS.sub(" ", decoded.lower())
+def _word_shingles(text: str | bytes, size: int) -> list[str]:
+    """The strings whose hashes the core makes, for the texts it cannot do."""
+    words = re.findall(r"\w+", (text.decode() if isinstance(text, bytes) else text).lower())
+    count = max(1, len(words) - size + 1) if words else 0
+    return [" ".join(words[start : start + size]) for start in range(count)]
+
+
+@lru_cache(maxsize=1)
+def _word_table() -> NDArray[np.uint32]:
+    """What becomes of each code point in the words of a text, made once (30 ms).
+
+    From this Python rather than from a file, since the words have to be those that
+    ``re.findall(r"\\w+", text.lower())`` finds here.
+    """
+    table = np.zeros(_TABLE_SIZE, np.uint32)
+    for code in range(0x80, _TABLE_SIZE):
+        lower = chr(code).lower()
+        if len(lower) != 1 or code == _CAPITAL_SIGMA:
+            table[code] = _UNKNOWN
+        elif lower.isalnum():
+            table[code] = ord(lower)
+    return table
 
 
 def _check_convertible(signature: Signature) -> None:

@@ -87,6 +87,35 @@ def test_text_signature_is_bit_identical_to_datasketch_of_its_word_shingles(
     assert np.array_equal(signature(text.encode(), scheme).values, expected)
 
 
+def test_words_of_every_code_point_are_those_of_python() -> None:
+    scheme = SignatureScheme("affine32", num_perm=2, token_hash="xxh32")
+    # Between two letters, so that it matters whether it joins or parts them: one shingle a text.
+    texts = [f"a{chr(code)}Z" for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    texts = texts[:0x24000] + texts[0x24000::97]
+    made = signatures(texts, scheme).values
+    shingles = [oracle.word_shingles(text, scheme.shingle_size) for text in texts]
+    expected = signatures_of_tokens(shingles, scheme).values
+    assert [text for text, row in zip(texts, made == expected, strict=True) if not row.all()] == []
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        b"\xff",
+        b"\xc3",
+        b"\xe2\x80",
+        b"\x80",
+        b"\xc0\xaf",
+        b"\xed\xa0\x80",
+        b"\xf5\x80\x80\x80",
+        b"\xf8",
+    ],
+)
+def test_words_of_bytes_that_are_not_utf8_are_refused(malformed: bytes) -> None:
+    with pytest.raises(ValueError, match="utf-8"):
+        signature(b"words " + malformed + b" words", SignatureScheme("affine32"))
+
+
 @pytest.mark.parametrize("name", ["affine32", "affine64", "legacy"])
 def test_large_token_set_is_bit_identical_to_datasketch(name: Any) -> None:
     tokens = [word.encode() for word in words(10_000, seed=5)]
