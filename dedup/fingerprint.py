@@ -52,9 +52,7 @@ __all__ = [
 
 SchemeName = Literal["dedup32", "affine32", "affine64", "legacy"]
 TokenHash = Literal["xxh3", "sha1", "xxh32", "xxh64"]
-Slots32: TypeAlias = NDArray[np.uint32]
-Slots64: TypeAlias = NDArray[np.uint64]
-Slots: TypeAlias = Slots32 | Slots64
+Slots: TypeAlias = NDArray[np.uint32] | NDArray[np.uint64]
 
 _MERSENNE_61 = 2**61 - 1
 
@@ -265,10 +263,7 @@ def signatures(texts: Sequence[str | bytes], scheme: SignatureScheme = DEFAULT_S
         raise TypeError("texts is a sequence of str or bytes; for one text call signature()")
     if scheme.name == "dedup32":
         a, b = _parameters(scheme.name, scheme.num_perm, scheme.seed)
-        values = _core.text_signatures(
-            texts, scheme.shingle_size, cast("Slots32", a), cast("Slots32", b)
-        )
-        return Signature(values, scheme)
+        return Signature(_core.text_signatures(texts, scheme.shingle_size, a, b), scheme)
     table = _word_table() if not all(text.isascii() for text in texts) else _NO_TABLE
     hashes, offsets, undone = _core.word_shingle_hashes(
         texts, scheme.shingle_size, scheme.token_hash, table
@@ -313,6 +308,8 @@ def signatures_of_tokens(
         raise ValueError(
             "scheme dedup32 takes text, not tokens; for tokens use affine32, affine64 or legacy"
         )
+    if any(isinstance(tokens, (str, bytes)) for tokens in token_sets):
+        raise TypeError("a set of tokens is a sequence of str or bytes, got a single one")
     sizes = [len(tokens) for tokens in token_sets]
     hashes = _core.token_hashes(list(chain.from_iterable(token_sets)), scheme.token_hash)
     offsets = np.cumsum([0, *sizes], dtype=np.uint64)
@@ -412,27 +409,18 @@ def from_datasketch(
 
 
 @lru_cache(maxsize=64)
-def _parameters(name: SchemeName, num_perm: int, seed: int) -> tuple[Slots, Slots]:
-    """The a and b of every slot, drawn as datasketch draws them.
+def _parameters(name: SchemeName, num_perm: int, seed: int) -> tuple[Any, Any]:
+    """The a and b of every slot, as wide as the scheme's arithmetic, drawn as datasketch does.
 
     The streams of RandomState are frozen by numpy's policy, so they may reach the disk.
     """
     drawn = np.random.RandomState(seed)
-    a: Slots
-    b: Slots
+    a: Any
+    b: Any
     if name == "legacy":
-        # One slot after another, so not two vectors.
-        pairs = np.array(
-            [
-                (
-                    drawn.randint(1, _MERSENNE_61, dtype=np.uint64),
-                    drawn.randint(0, _MERSENNE_61, dtype=np.uint64),
-                )
-                for _ in range(num_perm)
-            ],
-            dtype=np.uint64,
-        )
-        a, b = np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
+        # One slot after another, a and b in turn.
+        values = [drawn.randint(low, _MERSENNE_61, dtype=np.uint64) for low in (1, 0) * num_perm]
+        a, b = np.array(values[0::2], np.uint64), np.array(values[1::2], np.uint64)
     elif name == "affine64":
         a = drawn.randint(0, 2**63, num_perm, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
         b = drawn.randint(0, 2**64, num_perm, dtype=np.uint64)
@@ -448,17 +436,14 @@ def _datasketch_signatures(
     hashes: NDArray[np.uint64], offsets: NDArray[np.uint64], scheme: SignatureScheme
 ) -> Signature:
     """Signatures of documents whose token hashes lie one after another."""
-    parameters = _parameters(scheme.name, scheme.num_perm, scheme.seed)
+    a, b = _parameters(scheme.name, scheme.num_perm, scheme.seed)
     if scheme.name == "affine64":
-        a64, b64 = cast("tuple[Slots64, Slots64]", parameters)
-        return Signature(_core.affine64(_core.fmix64(hashes), offsets, a64, b64), scheme)
+        return Signature(_core.affine64(_core.fmix64(hashes), offsets, a, b), scheme)
     low_halves = hashes.astype(np.uint32)
     if scheme.name == "legacy":
-        a64, b64 = cast("tuple[Slots64, Slots64]", parameters)
-        values = _core.legacy(low_halves, offsets, a64, b64)
+        values = _core.legacy(low_halves, offsets, a, b)
         return Signature(values.astype(np.uint64), scheme)
-    a32, b32 = cast("tuple[Slots32, Slots32]", parameters)
-    return Signature(_core.affine32(_core.fmix32(low_halves), offsets, a32, b32), scheme)
+    return Signature(_core.affine32(_core.fmix32(low_halves), offsets, a, b), scheme)
 
 
 def _word_shingles(text: str | bytes, size: int) -> list[str]:

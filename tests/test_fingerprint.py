@@ -492,6 +492,8 @@ def test_wrong_items_are_refused() -> None:
         signatures(["text", 5])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="for one text call signature"):
         signatures("text")
+    with pytest.raises(TypeError, match="got a single one"):
+        signature_of_tokens("letters", SignatureScheme("affine32"))
     with pytest.raises(ValueError, match="scheme dedup32 takes text, not tokens"):
         signature_of_tokens(["a"], SignatureScheme())
 
