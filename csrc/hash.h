@@ -4,7 +4,7 @@
 //   sha1_64                 the first 8 bytes of SHA-1, little-endian (datasketch's token hash)
 //   siphash                 SipHash-2-4: the keyed hash of every seed that reaches the disk
 //   fmix32, fmix64          MurmurHash3's finalisers: bijections that avalanche
-//   RollingShingle          the last n tokens, hashed in order, O(1) for each token
+//   shingle_hashes          each n consecutive tokens, hashed in order, O(1) for each
 //
 // Token hashing is the hot loop: words are mostly 1 to 16 bytes, so that part of xxh3_64 is inlined
 // and the longer lengths are called.
@@ -13,6 +13,7 @@
 // (SHA-1); J.-P. Aumasson, D. J. Bernstein, "SipHash: a fast short-input PRF", 2012.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -209,60 +210,36 @@ inline std::uint64_t siphash(Key key, std::string_view bytes) {
   return state.finish();
 }
 
-// The hash of the last `size` token hashes t: fmix64(sum of t[i] * base^(size-1-i)) modulo 2^64.
+// Replaces `shingles` by the hash of each `size` consecutive tokens t, with `size` at least 1:
 //
-// It depends on those tokens and their order alone, so any way of cutting a text into chunks gives
-// the same shingles. A polynomial rather than rotate-and-xor, under which equal tokens cancel;
-// tokens must be well mixed already, for the low bits of the sum know nothing of the tokens' high
-// bits. Before `size` tokens have come, value() hashes those there are.
-class RollingShingle {
- public:
-  explicit RollingShingle(std::size_t size) : leaving_(size, 0) {
-    for (std::size_t token = 0; token < size; ++token) base_to_size_ *= base;
-  }
-
-  // True once value() is that of a whole shingle, which ends at this token.
-  bool push(std::uint64_t token) {
-    // The chain from one sum to the next is one multiplication and one addition.
-    sum_ = sum_ * base + (token - leaving_[oldest_]);
-    leaving_[oldest_] = token * base_to_size_;
-    if (++oldest_ == leaving_.size()) {
-      oldest_ = 0;
-      is_whole_ = true;
-    }
-    return is_whole_;
-  }
-
-  std::uint64_t value() const { return fmix64(sum_); }
-
- private:
-  // The golden ratio of 2^64: odd, and 5 modulo 8, so that its powers repeat as late as they can.
-  static constexpr std::uint64_t base = 0x9E3779B97F4A7C15ull;
-
-  std::vector<std::uint64_t> leaving_;  // ring: what each token of the window adds when it leaves
-  std::size_t oldest_ = 0;
-  std::uint64_t base_to_size_ = 1;
-  std::uint64_t sum_ = 0;
-  bool is_whole_ = false;
-};
-
-// Replaces `shingles` by the shingles of `tokens`, one starting at each token that has `size - 1`
-// behind it. Fewer tokens than that, but at least one, are one shingle, so that only a text without
-// tokens has none. `size` is at least 1; a 32-bit `Word` keeps the low half.
+//     fmix64(sum of t[i] * base^(size-1-i)) modulo 2^64; a 32-bit Word keeps the low half
+//
+// It depends on those tokens and their order alone, so that any way of cutting a text into chunks
+// gives the same shingles. A polynomial rather than rotate-and-xor, under which equal tokens
+// cancel; tokens must be well mixed already, for the low bits of the sum know nothing of their high
+// bits. Fewer tokens than `size`, but at least one, are one shingle: only a text without tokens has
+// none.
 template <typename Word>
 void shingle_hashes(std::span<const std::uint64_t> tokens, std::size_t size,
                     std::vector<Word>& shingles) {
-  RollingShingle rolling(size);
-  // Written through a pointer into room made beforehand: one store for each token, kept or not.
-  shingles.resize(tokens.size() + 1);
-  Word* next = shingles.data();
-  for (const std::uint64_t token : tokens) {
-    const bool is_whole = rolling.push(token);
-    *next = static_cast<Word>(rolling.value());
-    next += is_whole;
+  // The golden ratio of 2^64: odd, and 5 modulo 8, so that its powers repeat as late as they can.
+  constexpr std::uint64_t base = 0x9E3779B97F4A7C15ull;
+  shingles.clear();
+  if (tokens.empty()) return;
+  const std::size_t first = std::min(size, tokens.size());
+  std::uint64_t sum = 0;
+  std::uint64_t base_to_size = 1;
+  for (const std::uint64_t token : tokens.first(first)) {
+    sum = sum * base + token;
+    base_to_size *= base;
   }
-  if (next == shingles.data() && !tokens.empty()) ++next;
-  shingles.resize(static_cast<std::size_t>(next - shingles.data()));
+  shingles.resize(tokens.size() - first + 1);
+  shingles[0] = static_cast<Word>(fmix64(sum));
+  for (std::size_t last = first; last < tokens.size(); ++last) {
+    // The chain from one sum to the next is one multiplication and one addition.
+    sum = sum * base + (tokens[last] - tokens[last - first] * base_to_size);
+    shingles[last - first + 1] = static_cast<Word>(fmix64(sum));
+  }
 }
 
 }  // namespace dedup

@@ -40,9 +40,9 @@ void legacy(std::span<const std::uint32_t> hashes, std::span<const std::uint64_t
             std::span<const std::uint64_t> b, std::span<std::uint32_t> signature,
             Dispatch dispatch = Dispatch::best);
 
-// Text in, signature out, for each of `texts`: tokenize(), RollingShingle of `shingle_size` tokens,
-// the low 32 bits of each, affine32. `signatures` holds a.size() slots for each text, one text
-// after another. Throws ArgumentError with the number of the text if one is not UTF-8.
+// Text in, signature out, for each of `texts`: tokenize(), shingle_hashes() of `shingle_size`
+// tokens in 32 bits, affine32(). `signatures` holds a.size() slots for each text, one text after
+// another. Throws ArgumentError with the number of the text if one is not UTF-8.
 void text_signatures(std::span<const std::string_view> texts, std::size_t shingle_size,
                      std::span<const std::uint32_t> a, std::span<const std::uint32_t> b,
                      std::span<std::uint32_t> signatures, Dispatch dispatch = Dispatch::best);
