@@ -1,0 +1,266 @@
+"""A verdict for people to read: what was decided, and each passage beside its source.
+
+Takes a Verdict and the query it is about, gives text. Nothing that a query, a document's name or a
+label holds reaches a terminal as a control or formatting character: those are written out, as in
+``\\x1b``.
+"""
+
+import io
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from dedup.match import Span
+from dedup.policy import Action, Ruling, Verdict
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+__all__ = ["printable", "text_report"]
+
+_COLOURS: Final[dict[Action, str]] = {
+    "allow": "green",
+    "flag": "yellow",
+    "redact": "magenta",
+    "block": "red",
+}
+
+# Around a passage: enough to recognise the place, even if the whole query is one line.
+_CONTEXT_BYTES: Final = 160
+# A longer passage shows its two ends: about a screen in all.
+_PASSAGE_BYTES: Final = 1600
+_SAFE_TEXT_LINES: Final = 12
+_OTHER_SOURCES: Final = 4
+
+_WORDS: Final = {"text": "words", "code": "lexemes", "ast": "nodes"}
+
+
+def printable(text: str, keep: str = "") -> str:
+    """The text with control, format and unassigned characters written out, except those kept."""
+
+    def written_out(found: re.Match[str]) -> str:
+        char = found[0]
+        is_harmless = char.isprintable() or char in keep or unicodedata.category(char) == "Zs"
+        return char if is_harmless else char.encode("unicode_escape").decode()
+
+    return re.sub(r"[^ -~]", written_out, text)
+
+
+def text_report(
+    name: str, query: str, verdict: Verdict, *, colour: bool = False, width: int = 80
+) -> str:
+    """The verdict in lines of at most ``width`` columns where words allow it.
+
+    Passages come in the order of the query, each with its best match first. They stand out by
+    colour, or between ``[[`` and ``]]`` without.
+    """
+    from rich.console import Console  # here, as only people need it
+
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        color_system="standard" if colour else None,
+        force_terminal=colour,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    console.print(_headline(name, verdict), soft_wrap=True)
+    data = query.encode()
+    for passage in _passages(verdict.rulings):
+        console.print()
+        for line in _source(passage[0]):
+            console.print("  ", line, sep="", soft_wrap=True)
+        console.print()
+        for line in _excerpt(console, data, passage[0]):
+            console.print(line, soft_wrap=True)
+        if len(passage) > 1:
+            console.print()
+        for ruling in passage[1 : 1 + _OTHER_SOURCES]:
+            console.print("  also ", _brief(ruling), sep="", soft_wrap=True)
+        if len(passage) > 1 + _OTHER_SOURCES:
+            console.print(f"  and {len(passage) - 1 - _OTHER_SOURCES} more", soft_wrap=True)
+    if verdict.exempted:
+        console.print()
+    for ruling in verdict.exempted:
+        console.print("  exempt ", _brief(ruling), sep="", soft_wrap=True)
+    if verdict.action in ("redact", "block"):
+        console.print()
+        console.print(_line(("  shown instead", "bold")), soft_wrap=True)
+        for line in _safe_text(console, verdict.text):
+            console.print("    ", line, sep="", soft_wrap=True)
+    return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
+
+
+def _line(*parts: tuple[str, str]) -> "Text":
+    from rich.text import Text
+
+    return Text.assemble(*parts)
+
+
+def _headline(name: str, verdict: Verdict) -> "Text":
+    if verdict.error:
+        reason = f"the check could not be made: {printable(verdict.error)}"
+    elif verdict.rule is None:
+        reason = "no rule covers anything in it"
+    else:
+        count = f"{len(verdict.rulings or verdict.exempted)} "
+        count += "match" if count == "1 " else "matches"
+        reason = f"{count}, by rule {printable(verdict.rule)}"
+    return _line(
+        (verdict.action.upper(), f"bold {_COLOURS[verdict.action]}"),
+        (f"  {printable(name)}", "bold"),
+        (f"  {reason}", ""),
+    )
+
+
+def _passages(rulings: tuple[Ruling, ...]) -> list[list[Ruling]]:
+    """Rulings on overlapping spans together, the best of each passage first."""
+    passages: list[tuple[Span, list[tuple[int, Ruling]]]] = []
+    for rank, ruling in sorted(enumerate(rulings), key=lambda item: item[1].match.query_span):
+        span = ruling.match.query_span
+        if passages and span.start < passages[-1][0].end:
+            before, inside = passages.pop()
+            inside.append((rank, ruling))
+            passages.append((Span(before.start, max(before.end, span.end)), inside))
+        else:
+            passages.append((span, [(rank, ruling)]))
+    order = list(_COLOURS)  # weakest first
+    return [
+        [
+            ruling
+            for _, ruling in sorted(
+                inside, key=lambda item: (-order.index(item[1].action), item[0])
+            )
+        ]
+        for _, inside in passages
+    ]
+
+
+def _source(ruling: Ruling) -> Iterator["Text"]:
+    """The lines that say where a passage comes from and how sure that is."""
+    match = ruling.match
+    yield _line((printable(match.document), "bold"))
+    labels = {"corpus": match.corpus, "owner": match.owner, "licence": match.licence}
+    known = [f"{label} {printable(value)}" for label, value in labels.items() if value]
+    if known:
+        yield _line((", ".join(known), ""))
+    if match.url:
+        yield _line((printable(match.url), "underline"))
+    yield _line(
+        (f"{match.kind}: ", ""),
+        (f"{match.tokens} {_WORDS[match.view]}, {match.run} in a row", "bold"),
+        (f", identity {match.identity:.2f}, containment {match.containment:.2f}", ""),
+    )
+    query, document = match.query_span, match.document_span
+    places = f"bytes {query.start}-{query.end} here, {document.start}-{document.end} there"
+    if match.sources > 1:
+        places += f"; found in {match.sources} documents"
+    yield _line((places, "dim"))
+    yield _line(
+        (ruling.action, f"bold {_COLOURS[ruling.action]}"),
+        (f" by rule {printable(ruling.rule)}", ""),
+    )
+
+
+def _brief(ruling: Ruling) -> "Text":
+    match = ruling.match
+    labels = ", ".join(printable(label) for label in (match.corpus, match.owner) if label)
+    return _line(
+        (printable(match.document), "bold"),
+        (f" ({labels})" if labels else "", ""),
+        (
+            f" {match.kind}, {match.tokens} {_WORDS[match.view]}, identity {match.identity:.2f}, ",
+            "",
+        ),
+        (f"bytes {match.query_span.start}-{match.query_span.end}: ", ""),
+        (f"{ruling.action} by rule {printable(ruling.rule)}", ""),
+    )
+
+
+def _excerpt(console: "Console", data: bytes, ruling: Ruling) -> Iterator["Text"]:
+    """The passage in its place, with line numbers; of a long one the two ends."""
+    span = ruling.match.query_span
+    style = f"bold {_COLOURS[ruling.action]}"
+    first = _boundary(data, _context_start(data, span.start))
+    last = _boundary(data, _context_end(data, span.end))
+    gutter = len(str(data.count(b"\n", 0, last) + 1))
+    if span.end - span.start <= _PASSAGE_BYTES:
+        yield from _numbered(console, data, Span(first, last), span, style, gutter)
+        return
+    head = _boundary(data, span.start + _PASSAGE_BYTES // 2)
+    tail = _boundary(data, span.end - _PASSAGE_BYTES // 2)
+    yield from _numbered(console, data, Span(first, head), span, style, gutter)
+    yield _line((f"  {'⋮':>{gutter}} │ {tail - head:,} more bytes of the passage", "dim"))
+    yield from _numbered(console, data, Span(tail, last), span, style, gutter)
+
+
+def _numbered(
+    console: "Console", data: bytes, shown: Span, span: Span, style: str, gutter: int
+) -> Iterator["Text"]:
+    """Lines of ``shown`` with their numbers, wrapped, with ``span`` standing out."""
+    from rich.text import Text
+
+    marks = ("", "") if console.color_system else ("[[", "]]")
+    text = Text()
+    text.append(_decode(data[shown.start : max(shown.start, span.start)]), "dim")
+    if shown.start <= span.start:
+        text.append(marks[0], "bold")
+    text.append(_decode(data[max(shown.start, span.start) : min(shown.end, span.end)]), style)
+    if span.end <= shown.end:
+        text.append(marks[1], "bold")
+    text.append(_decode(data[span.end : shown.end]), "dim")
+
+    number = data.count(b"\n", 0, shown.start) + 1
+    for line in text.split("\n", allow_blank=True):
+        label = str(number)
+        for piece in line.wrap(console, max(20, console.width - gutter - 5)) or [Text()]:
+            yield _line((f"  {label:>{gutter}} │ ", "dim")).append_text(piece)
+            label = ""
+        number += 1
+
+
+def _decode(piece: bytes) -> str:
+    text = piece.decode(errors="replace").replace("\r\n", "\n").expandtabs(4)
+    return printable(text, keep="\n")
+
+
+def _context_start(data: bytes, at: int) -> int:
+    """Where the line before that of ``at`` begins, if it is near."""
+    low = max(0, at - _CONTEXT_BYTES)
+    line = data.rfind(b"\n", low, at)
+    before = data.rfind(b"\n", low, line) if line >= 0 else -1
+    if before >= 0:
+        return before + 1
+    return line + 1 if line >= 0 and low > 0 else low
+
+
+def _context_end(data: bytes, at: int) -> int:
+    """Where the line of ``at`` ends, if that is near."""
+    high = min(len(data), at + _CONTEXT_BYTES)
+    line = data.find(b"\n", at, high)
+    return line if line >= 0 else high
+
+
+def _boundary(data: bytes, at: int) -> int:
+    """The first place from ``at`` on where a character begins."""
+    while at < len(data) and data[at] & 0xC0 == 0x80:
+        at += 1
+    return at
+
+
+def _safe_text(console: "Console", text: str) -> Iterator["Text"]:
+    """The first lines of what may be shown."""
+    from rich.text import Text
+
+    shown = 0
+    lines = Text(_decode(text[: 200 * _SAFE_TEXT_LINES].encode())).split("\n", allow_blank=True)
+    pieces = [piece for line in lines for piece in line.wrap(console, console.width - 4) or [line]]
+    for piece in pieces[:_SAFE_TEXT_LINES]:
+        shown += 1
+        yield piece
+    if shown < len(pieces) or len(text) > 200 * _SAFE_TEXT_LINES:
+        yield _line(("… (--format json has all of it)", "dim"))

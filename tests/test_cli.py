@@ -1,0 +1,491 @@
+"""The command line, run as a user runs it: its output, its messages, its exit status."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from test_filter import HARMLESS, PROTECTED
+
+from dedup.index import Index
+from dedup.source import Document
+
+COMMAND = [sys.executable, "-m", "dedup"]
+Run = Callable[..., "Ran"]
+
+
+@dataclass
+class Ran:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs ``dedup`` in an empty folder with a configuration of its own."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object, stdin: str | bytes = "") -> Ran:
+        data = stdin if isinstance(stdin, bytes) else stdin.encode()
+        done = subprocess.run([*COMMAND, *map(str, arguments)], input=data, capture_output=True)
+        ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        assert "Traceback" not in ran.err
+        assert ran.status in (0, 1, 2)
+        if ran.status == 2:
+            assert ran.err.startswith("dedup: error: ")
+        return ran
+
+    return run
+
+
+@pytest.fixture
+def books(tmp_path: Path, run: Run) -> Path:
+    """An index of one book, and beside it an output that copies it and one that does not."""
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books/moby.txt").write_text(PROTECTED)
+    (tmp_path / "copy.txt").write_text(f"{HARMLESS}\n\n{PROTECTED}\n{HARMLESS}")
+    (tmp_path / "fine.txt").write_text(HARMLESS)
+    index = tmp_path / "books.idx"
+    with Index.create(index) as writer:
+        labels = {"corpus": "books", "licence": "PD", "owner": "Herman Melville"}
+        writer.add([Document("books/moby.txt", PROTECTED, **labels, url="https://x/moby")])
+        writer.commit()
+    return index
+
+
+# ---- index ---------------------------------------------------------------------------------------
+
+
+def test_folder_is_protected_then_a_copy_is_blocked_and_the_rest_allowed(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books/moby.txt").write_text(PROTECTED)
+    added = run("index", "add", "b.idx", "books", "--corpus", "sea", "--url", "https://x/{id}")
+    assert added.status == 0
+    assert added.out.startswith("1 document read, ")
+    assert "b.idx holds 1 document, " in added.out
+    assert added.err == ""
+    copied = run("check", "--index", "b.idx", "--format", "json", stdin=HARMLESS + PROTECTED)
+    assert copied.status == 1
+    (found,) = json.loads(copied.out)["matches"]
+    assert (found["document"], found["corpus"]) == ("books/moby.txt", "sea")
+    assert found["url"] == "https://x/books/moby.txt"
+    assert run("check", "--index", "b.idx", stdin=HARMLESS).status == 0
+
+
+def test_what_cannot_be_read_is_listed_and_the_rest_is_protected(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "books"
+    folder.mkdir()
+    (folder / "a.txt").write_text(PROTECTED)
+    (folder / "b.bin").write_bytes(b"\x7fELF\0")
+    (folder / "c.txt").write_bytes(b"caf\xe9")
+    (folder / "d.jsonl").write_text('{"id": "row", "text": "some text"}\nnot json\n')
+    os.mkfifo(folder / "e")
+    added = run("index", "add", "b.idx", "books")
+    assert added.status == 2
+    assert [line.split(": ")[2:4] for line in added.err.splitlines()] == [
+        ["books/b.bin", "byte 4"],
+        ["books/c.txt", "byte 3"],
+        ["books/d.jsonl", "line 2"],
+        ["books/e", "is a named pipe, not a regular file; pass its text on standard input, as -"],
+    ]
+    assert "2 documents read" in added.out
+    assert "4 problems, listed above: not protected" in added.out
+    assert run("check", "--index", "b.idx", stdin=PROTECTED).status == 1
+
+
+def test_no_index_is_made_of_nothing(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    added = run("index", "add", "b.idx", "empty", "missing.txt")
+    assert added.status == 2
+    assert "empty: holds no text" in added.err
+    assert "missing.txt: No such file or directory; check the path" in added.err
+    assert "b.idx: nothing added, as no document could be read" in added.err
+    assert not (tmp_path / "b.idx").exists()
+
+
+def test_adding_again_says_what_was_replaced(run: Run, books: Path, tmp_path: Path) -> None:
+    (tmp_path / "books/moby.txt").write_text(PROTECTED + " The end.")
+    added = run("index", "add", books, "books")
+    assert added.out.startswith("1 document read (1 replaced), ")
+    assert "holds 1 document, " in added.out
+    assert "generation 2" in added.out
+
+
+def test_standard_input_can_be_protected(run: Run) -> None:
+    assert run("index", "add", "b.idx", "-", stdin=PROTECTED).status == 0
+    assert run("check", "--index", "b.idx", stdin=PROTECTED).status == 1
+
+
+def test_index_beside_its_sources_is_not_added_to_itself(run: Run, books: Path) -> None:
+    added = run("index", "add", books, ".")
+    assert (added.status, added.err) == (0, "")
+    assert "3 documents read" in added.out
+
+
+def test_info_verify_and_merge_print_counts(run: Run, books: Path) -> None:
+    info = run("index", "info", books)
+    assert info.status == 0
+    lines = dict(re.split(" {2,}", line, maxsplit=1) for line in info.out.splitlines())
+    assert lines["documents"] == "1"
+    assert lines["corpus books"].startswith("1 document, ")
+    assert re.fullmatch("[0-9a-f]{16}", lines["key"])
+    verified = run("index", "verify", books)
+    assert verified.status == 0
+    assert "books.idx is whole: 1 document in 1 segment, " in verified.out
+    run("index", "add", books, "fine.txt")
+    merged = run("index", "merge", books)
+    assert merged.status == 0
+    assert "books.idx has 1 segment of " in merged.out
+
+
+# ---- check ---------------------------------------------------------------------------------------
+
+
+def test_text_shows_the_passage_in_its_place_beside_its_source(run: Run, books: Path) -> None:
+    ran = run("check", "copy.txt", "fine.txt", "--index", books)
+    assert ran.status == 1
+    assert ran.err == ""
+    first, rest = ran.out.split("\n", 1)
+    assert first == "BLOCK  copy.txt  1 match, by rule text-run"
+    for line in (
+        "  books/moby.txt",
+        "  corpus books, owner Herman Melville, licence PD",
+        "  https://x/moby",
+        "  block by rule text-run",
+        "    [withheld: this text reproduces protected material]",
+        "ALLOW  fine.txt  no rule covers anything in it",
+    ):
+        assert line in rest.splitlines()
+    assert re.search(r"^  verbatim: \d+ words, \d+ in a row, identity 1.00, ", rest, re.MULTILINE)
+    assert re.search(r"^  3 │ \[\[Whenever I find myself growing grim", rest, re.MULTILINE)
+    assert re.search(r"to sea as soon as I can\]\]\.$", rest, re.MULTILINE)
+    assert all(len(line) <= 80 for line in ran.out.splitlines())
+
+
+def test_json_is_an_object_for_each_input_in_order(run: Run, books: Path) -> None:
+    names = ["fine.txt", "copy.txt", "fine.txt"]
+    lines = run("check", *names, "--index", books, "--format", "jsonl").out.splitlines()
+    objects = [json.loads(line) for line in lines]
+    assert [item["input"] for item in objects] == names
+    assert [item["action"] for item in objects] == ["allow", "block", "allow"]
+    assert {item["schema_version"] for item in objects} == {1}
+    pretty = run("check", *names, "--index", books, "--format", "json").out
+    decoder, at = json.JSONDecoder(), 0
+    for item in objects:
+        found, at = decoder.raw_decode(pretty, at)
+        assert found == item
+        at += 1
+    assert at == len(pretty)
+
+
+def test_spans_are_bytes_of_the_file(run: Run, books: Path, tmp_path: Path) -> None:
+    data = f"\ufeffÜber alles: {PROTECTED}\r\n".encode()
+    (tmp_path / "marked.txt").write_bytes(data)
+    (found,) = json.loads(run("check", "marked.txt", "--index", books, "--format", "json").out)[
+        "matches"
+    ]
+    assert data[slice(*found["query_span"])].decode() == PROTECTED.removesuffix(".")
+
+
+@pytest.mark.parametrize(
+    ("policy", "fail_on", "status"),
+    [
+        ("block", "block", 1),
+        ("block", "flag", 1),
+        ("block", "never", 0),
+        ("redact", "block", 0),
+        ("redact", "redact", 1),
+        ("flag", "redact", 0),
+        ("flag", "flag", 1),
+    ],
+)
+def test_exit_status_follows_fail_on(
+    run: Run, books: Path, tmp_path: Path, policy: str, fail_on: str, status: int
+) -> None:
+    (tmp_path / "p.toml").write_text(f'[[rules]]\nname = "it"\naction = "{policy}"\nmin_run = 12')
+    options = ("--index", books, "--policy", "p.toml", "--fail-on", fail_on)
+    assert run("check", "copy.txt", *options).status == status
+    assert run("check", "fine.txt", *options).status == 0
+
+
+def test_redacted_text_is_shown(run: Run, books: Path, tmp_path: Path) -> None:
+    rule = '[[rules]]\nname = "it"\naction = "redact"\nmin_run = 12'
+    (tmp_path / "p.toml").write_text('notice = "<{document}>"\n' + rule)
+    options = ("--index", books, "--policy", "p.toml")
+    ran = run("check", "copy.txt", *options, "--format", "json")
+    assert json.loads(ran.out)["text"] == f"{HARMLESS}\n\n<books/moby.txt>.\n{HARMLESS}"
+    assert "    <books/moby.txt>." in run("check", "copy.txt", *options).out.splitlines()
+
+
+def test_output_file_gets_what_would_have_been_printed(
+    run: Run, books: Path, tmp_path: Path
+) -> None:
+    printed = run("check", "copy.txt", "--index", books)
+    written = run("check", "copy.txt", "--index", books, "-o", "report.txt")
+    assert (written.status, written.out) == (printed.status, "")
+    assert (tmp_path / "report.txt").read_text() == printed.out
+    failed = run("check", "copy.txt", "--index", "no.idx", "-o", "report.txt")
+    assert failed.status == 2
+    assert (tmp_path / "report.txt").read_text() == printed.out
+    assert run("check", "copy.txt", "--index", books, "-o", "no/report.txt").status == 2
+
+
+def test_unreadable_input_leaves_the_others_judged(run: Run, books: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.txt").write_bytes(b"caf\xe9")
+    ran = run("check", "bad.txt", "copy.txt", "--index", books, "--format", "jsonl")
+    assert ran.status == 2
+    assert "bad.txt: byte 3: 0xe9 is not UTF-8; convert it" in ran.err
+    assert [json.loads(line)["input"] for line in ran.out.splitlines()] == ["copy.txt"]
+
+
+# ---- mistakes ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["check", "fine.txt", "--index", "no.idx"], "no.idx: no index here"),
+        (["check", "fine.txt", "--index", "fine.txt"], "fine.txt: no index here"),
+        (["check", "no.txt", "--index", "books.idx"], "no.txt: No such file or directory; check"),
+        (["check", "books", "--index", "books.idx"], "books: is a directory"),
+        (["check", "--index", "books.idx"], "standard input: holds no text to check"),
+        (["check", "bad.bin", "--index", "books.idx"], "bad.bin: byte 1: a NUL byte: this is bin"),
+        (["check", "fine.txt"], "Missing option '--index'; see: "),
+        (["check", "fine.txt", "--index", "books.idx", "--polcy", "x"], "No such option: --polcy"),
+        (
+            ["check", "fine.txt", "--index", "books.idx", "--policy", "soft"],
+            "soft: no such policy; give a TOML file or one of: strict, balanced, lenient",
+        ),
+        (
+            ["check", "fine.txt", "--index", "books.idx", "--policy", "wrong.toml"],
+            "wrong.toml: rules[0].min_rum: unknown key; allowed: name, action, ",
+        ),
+        (
+            ["check", "fine.txt", "--index", "books.idx", "--format", "yaml"],
+            "Invalid value for '--format': ",
+        ),
+        (
+            ["check", "fine.txt", "--index", "books.idx", "--prompt", "no.txt"],
+            "no.txt: No such file or directory",
+        ),
+        (
+            ["check", "-", "--index", "books.idx", "--prompt", "-"],
+            "standard input can be the prompt or a text, not both",
+        ),
+        (
+            ["check", "fine.txt", "--index", "books.idx", "--key", "k", "--no-key"],
+            "--key and --no-key exclude each other",
+        ),
+        (
+            ["check", "fine.txt", "--index", "books.idx", "--key", "no.key"],
+            "no.key: No such file or directory",
+        ),
+        (["check", "fine.txt", "--index", "books.idx", "--no-key"], "keyed; pass the key"),
+        (["index", "add", "books.idx", "books", "--url", "{x}"], "unknown field {x} in url templ"),
+        (["index", "add", "books", "fine.txt"], "books: no index here"),
+        (["index", "info", "no.idx"], "no.idx: no index here"),
+        (["index", "verify", "no.idx"], "no.idx: no index here"),
+        (["index", "merge", "no.idx"], "no.idx: no index here"),
+        (["bogus"], "No such command 'bogus'"),
+    ],
+)
+def test_mistake_is_one_line_with_what_where_and_the_way_out(
+    run: Run, books: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    (tmp_path / "wrong.toml").write_text('[[rules]]\nname = "a"\naction = "block"\nmin_rum = 5')
+    (tmp_path / "bad.bin").write_bytes(b"\1\0")
+    ran = run(*arguments)
+    assert ran.status == 2
+    assert message in ran.err
+    assert ran.err.count("\n") == 1
+    assert ran.out == ""
+
+
+def test_wrong_key_is_refused(run: Run, books: Path, tmp_path: Path) -> None:
+    made = run("index", "add", "other.idx", "books", "--key", "other.key")
+    assert made.status == 0
+    assert made.err == (
+        "dedup: made the key other.key; keep it, without it the index is of no use\n"
+    )
+    assert (tmp_path / "other.key").stat().st_mode & 0o777 == 0o600
+    assert run("check", "copy.txt", "--index", "other.idx", "--key", "other.key").status == 1
+    ran = run("check", "copy.txt", "--index", books, "--key", "other.key")
+    assert ran.status == 2
+    assert "books.idx: made with key " in ran.err
+
+
+def test_index_without_key_needs_none(run: Run, books: Path, tmp_path: Path) -> None:
+    assert run("index", "add", "open.idx", "books", "--no-key").status == 0
+    assert run("check", "copy.txt", "--index", "open.idx").status == 1
+    assert "key         none" in run("index", "info", "open.idx").out
+
+
+def test_index_of_another_version_is_refused(run: Run, books: Path) -> None:
+    manifest = books / "MANIFEST"
+    manifest.write_text(
+        re.sub(r'"format_version": \d+', '"format_version": 99', manifest.read_text())
+    )
+    ran = run("check", "copy.txt", "--index", books)
+    assert ran.status == 2
+    assert f"{manifest}: index format version 99, this dedup reads 1; " in ran.err
+
+
+def test_flipped_byte_is_found_and_named(run: Run, books: Path) -> None:
+    for file in sorted(books.iterdir()):
+        data = file.read_bytes()
+        for at in sorted({0, len(data) // 3, len(data) // 2, len(data) - 2} if data else {}):
+            flipped = bytearray(data)
+            flipped[at] ^= 1
+            file.write_bytes(flipped)
+            ran = run("index", "verify", books)
+            assert ran.status == 2, (file.name, at)
+            assert file.name in ran.err
+        file.write_bytes(data)
+    assert run("index", "verify", books).status == 0
+
+
+def test_index_that_holds_nothing_is_warned_about(run: Run, tmp_path: Path) -> None:
+    Index.create(tmp_path / "e.idx").close()
+    ran = run("check", "--index", "e.idx", stdin=HARMLESS)
+    assert ran.status == 0
+    assert ran.err == "dedup: warning: e.idx holds no document; everything passes\n"
+
+
+# ---- terminals -----------------------------------------------------------------------------------
+
+# No letters or digits, which would be words between the words of a passage.
+HOSTILE = "\x1b[\x9b\u202e\u200b\x07"
+
+
+def test_control_characters_reach_no_terminal(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text(f"a{HOSTILE}\n{PROTECTED.replace(' ', f' {HOSTILE} ')}")
+    rows = {"id": f"id{HOSTILE}\n", "text": PROTECTED, "owner": HOSTILE, "url": HOSTILE}
+    (tmp_path / "a.jsonl").write_text(json.dumps(rows) + "\n")
+    added = run("index", "add", "a.idx", "a.jsonl", f"no{HOSTILE}.txt", "--corpus", HOSTILE)
+    outputs = [added.out + added.err, run("index", "info", "a.idx").out]
+    for format in ("text", "json", "jsonl"):
+        policy = ("--policy", "strict", "--format", format)
+        ran = run("check", "in.txt", f"no{HOSTILE}", "--index", "a.idx", *policy)
+        outputs += [ran.out, ran.err]
+        if format == "jsonl":
+            (found,) = json.loads(ran.out)["matches"][:1]
+            assert (found["document"], found["owner"]) == (rows["id"], HOSTILE)
+    for output in outputs:
+        assert not set(HOSTILE.replace("[", "")) & set(output)
+
+
+def in_terminal(*arguments: object) -> tuple[str, str]:
+    """What a command writes to a terminal as its output, and to another as its errors."""
+    said = []
+    pairs = [pty.openpty(), pty.openpty()]
+    child = subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=pairs[0][1],
+        stderr=pairs[1][1],
+    )
+    for _, theirs in pairs:
+        os.close(theirs)
+    streams: dict[int, bytes] = {ours: b"" for ours, _ in pairs}
+    is_open = set(streams)
+    while is_open:
+        for ready in select.select(list(is_open), [], [])[0]:
+            try:
+                piece = os.read(ready, 65536)
+            except OSError:  # a terminal says so that its other end is closed
+                piece = b""
+            streams[ready] += piece
+            if not piece:
+                is_open.discard(ready)
+                os.close(ready)
+    child.wait()
+    said = [stream.decode() for stream in streams.values()]
+    return said[0], said[1]
+
+
+def test_terminal_gets_colour_and_progress(
+    run: Run, books: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    out, err = in_terminal("check", "copy.txt", "fine.txt", "--index", books)
+    assert "\x1b[1;31mBLOCK\x1b[0m" in out
+    assert "[[" not in out
+    assert "2/2" in err
+    monkeypatch.setenv("NO_COLOR", "1")
+    out, err = in_terminal("check", "copy.txt", "fine.txt", "--index", books)
+    assert "\x1b" not in out
+    assert "[[Whenever" in out
+    assert "\x1b[3" not in err
+
+
+def test_interrupted_command_ends_with_130_and_changes_nothing(run: Run, books: Path) -> None:
+    child = subprocess.Popen(
+        [*COMMAND, "index", "add", str(books), "fine.txt", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdin
+    child.stdin.write(b"word " * 100_000)  # more than a pipe holds: it is being read
+    child.stdin.flush()
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate()
+    assert (child.returncode, out, err) == (130, b"", b"dedup: interrupted\n")
+    assert "generation    1\n" in run("index", "info", books).out
+
+
+def test_reader_that_leaves_early_causes_no_noise(run: Run, books: Path) -> None:
+    child = subprocess.Popen(
+        [*COMMAND, "check", *["copy.txt"] * 200, "--index", str(books), "--format", "json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdout and child.stderr
+    child.stdout.read(10)
+    child.stdout.close()
+    assert child.stderr.read() == b""
+    assert child.wait() == 2
+
+
+def test_version_is_printed_without_loading_the_command_line() -> None:
+    code = (
+        "import sys; sys.argv = ['dedup', '--version']; from dedup.__main__ import main; main(); "
+        "print(sorted({'typer', 'rich', 'msgspec', 'numpy'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"dedup \d+\.\d+\.\d+\n\[\]\n", done.stdout)
+
+
+def commands(*prefix: str) -> Iterator[tuple[str, ...]]:
+    done = subprocess.run([*COMMAND, *prefix, "--help"], capture_output=True, text=True, check=True)
+    _, _, listed = done.stdout.partition("Commands")
+    for line in listed.splitlines():
+        if name := re.match(r"│ (\w+)", line):
+            yield (*prefix, name[1])
+            yield from commands(*prefix, name[1])
+
+
+def test_every_command_has_help() -> None:
+    found = list(commands())
+    assert ("check",) in found
+    assert ("index", "add") in found
+    for command in found:
+        done = subprocess.run([*COMMAND, *command, "--help"], capture_output=True, text=True)
+        assert done.returncode == 0
+        assert f"Usage: dedup {' '.join(command)}" in done.stdout.replace("python -m ", "")
