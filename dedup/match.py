@@ -31,7 +31,8 @@ class Match:
     view : {"text", "code", "ast"}
         The token sequence in which the two sides agree.
     kind : {"verbatim", "near", "renamed"}
-        ``verbatim`` if every aligned token is equal, ``renamed`` if only names differ, else ``near``.
+        ``verbatim`` if every aligned token is equal, ``renamed`` if only names differ, else
+        ``near``.
     query_span, document_span : Span
         Byte ranges of the passage in the query and in the document.
     tokens : int
