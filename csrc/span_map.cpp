@@ -1,6 +1,7 @@
 #include "span_map.h"
 
 #include <algorithm>
+#include <bit>
 #include <queue>
 #include <string>
 #include <tuple>
@@ -12,12 +13,12 @@ namespace dedup {
 namespace {
 
 constexpr uint64_t kAnchorTokens = 512;
-constexpr uint32_t kSymbols = 64;
-constexpr uint32_t kLengths = 16;       // lengths 1..15 have symbols of their own, 0 is "clipped"
-constexpr uint32_t kClippedGap = 3;     // gaps 0..2 have symbols of their own
-constexpr uint8_t kFirst = 64;            // held symbols: first token of its document
+constexpr uint32_t kSymbols = kSpanSymbols;
+constexpr uint32_t kLengths = 16;       // lengths 0..15 have symbols of their own
+constexpr uint32_t kClippedGap = 7;     // gaps 0..6 have symbols of their own
+constexpr uint8_t kFirst = 128;           // held symbols: first token of its document
 constexpr uint32_t kMaxCodeBits = 56;   // one 8-byte load holds any code at any bit
-constexpr uint32_t kRawBits = 32;
+constexpr uint32_t kRawSizeBits = 6;    // a raw number is its size in bits, then its bits
 constexpr uint64_t kPadding = 16;       // so that loads at the last bit stay inside
 
 struct Anchor {
@@ -95,6 +96,11 @@ class BitWriter {
     }
     size_ += bits;
   }
+  void put_raw(uint32_t value) {
+    const auto size = static_cast<uint32_t>(std::bit_width(value));
+    put(size, kRawSizeBits);
+    put(value, size);
+  }
   void finish() { out_.append(&held_, sizeof held_); }
   uint64_t size() const { return size_; }
   // Bytes in all once finished, for `bits` bits.
@@ -105,6 +111,10 @@ class BitWriter {
   uint64_t held_ = 0, size_ = 0;
   uint32_t held_bits_ = 0;
 };
+
+uint64_t raw_bits(uint32_t value) {
+  return kRawSizeBits + static_cast<uint64_t>(std::bit_width(value));
+}
 
 // A token as a symbol: its gap and length, or kClipped if either has none of its own.
 constexpr uint8_t kClipped = kClippedGap * kLengths;
@@ -156,10 +166,14 @@ void write_span_map(CheckedWriter& out, const SpanSource& source) {
     });
   };
   std::array<uint64_t, kSymbols> counts{};
-  symbols([&](uint32_t, uint32_t gap, uint32_t length) { ++counts[symbol_of(gap, length)]; });
+  uint64_t tokens = 0, bits = 0;
+  symbols([&](uint32_t, uint32_t gap, uint32_t length) {
+    const uint8_t symbol = symbol_of(gap, length);
+    ++counts[symbol];
+    if (symbol == kClipped) bits += raw_bits(gap) + raw_bits(length);
+  });
   const Lengths lengths = code_lengths(counts);
   std::array<uint64_t, kSymbols> codes{};  // first bit of the code in bit 0
-  uint64_t tokens = 0, bits = counts[kClipped] * 2 * kRawBits;
   uint64_t code = 0;
   uint32_t previous_size = 0;
   for (const uint8_t symbol : canonical_order(lengths)) {
@@ -184,8 +198,8 @@ void write_span_map(CheckedWriter& out, const SpanSource& source) {
     const uint8_t symbol = symbol_of(gap, length);
     writer.put(codes[symbol], lengths[symbol]);
     if (symbol == kClipped) {
-      writer.put(gap, kRawBits);
-      writer.put(length, kRawBits);
+      writer.put_raw(gap);
+      writer.put_raw(length);
     }
   });
   writer.finish();
@@ -241,18 +255,23 @@ SpanMap::Reader::Reader(const SpanMap& map, uint64_t document, uint64_t token)
   while (token_ < token) next();
 }
 
-uint64_t SpanMap::Reader::take(uint32_t bits) {
+// At least 57 bits from the next on.
+uint64_t SpanMap::Reader::peek() const {
   const uint64_t byte = bit_ / 8;
   if (byte + 8 > map_.bits_size_) {
     throw FormatError(map_.file_->path() + ": span map runs past its end; build the index again");
   }
-  const auto word = load<uint64_t>(map_.file_->at(map_.bits_offset_ + byte, 8)) >> (bit_ % 8);
+  return load<uint64_t>(map_.file_->at(map_.bits_offset_ + byte, 8)) >> (bit_ % 8);
+}
+
+uint64_t SpanMap::Reader::take(uint32_t bits) {
+  const uint64_t word = peek();
   bit_ += bits;
-  return bits == 0 ? word : word & ((1ull << bits) - 1);
+  return word & ((1ull << bits) - 1);
 }
 
 Span SpanMap::Reader::next() {
-  uint64_t word = take(0);
+  uint64_t word = peek();
   uint64_t code = 0;
   uint32_t symbol = kSymbols;
   for (uint32_t bits = 1; bits <= kMaxCodeBits; ++bits, word >>= 1) {
@@ -269,8 +288,8 @@ Span SpanMap::Reader::next() {
   }
   uint64_t gap = symbol / kLengths, length = symbol % kLengths;
   if (symbol == kClipped) {
-    gap = take(kRawBits);
-    length = take(kRawBits);
+    gap = take(static_cast<uint32_t>(take(kRawSizeBits)));
+    length = take(static_cast<uint32_t>(take(kRawSizeBits)));
   }
   if (token_ == document_) end_ = 0;
   ++token_;

@@ -4,7 +4,7 @@
 // are coded by a canonical Huffman code of the segment's own counts, clipped values by a raw number
 // behind their symbol. Every kAnchorTokens tokens an anchor tells where to start decoding.
 //
-//   section = u8 code lengths[64] | u64 tokens | u64 anchors | u64 bit bytes | bits, padded
+//   section = u8 code lengths[128] | u64 tokens | u64 anchors | u64 bit bytes | bits, padded
 //           | anchors: u64 bit offset, u64 end of the token before
 //
 // Gaps are counted from 0 at the first token of each document.
@@ -18,6 +18,8 @@
 #include "checked_file.h"
 
 namespace dedup {
+
+inline constexpr uint32_t kSpanSymbols = 128;
 
 struct Span {
   uint64_t start = 0, end = 0;  // half-open byte range
@@ -74,6 +76,7 @@ class SpanMap {
     Span next();
 
    private:
+    uint64_t peek() const;
     uint64_t take(uint32_t bits);
 
     const SpanMap& map_;
@@ -85,7 +88,7 @@ class SpanMap {
   // Canonical decoding: of the codes of each length, the first, and where its symbols begin.
   std::array<uint64_t, 66> first_code_{};
   std::array<uint32_t, 66> first_index_{}, count_{};
-  std::array<uint8_t, 64> by_code_{};
+  std::array<uint8_t, kSpanSymbols> by_code_{};
 };
 
 }  // namespace dedup
