@@ -326,7 +326,7 @@ def check(
     request = None if prompt is None else read_text(prompt)
     status = 0
     with Index.open(index, key=_key(key, no_key)) as opened:
-        if not opened.info().documents:
+        if opened.generation == 0:  # to count the documents would read the whole table
             sys.stderr.write(f"dedup: warning: {index} holds no document; everything passes\n")
         filter = Filter(opened, rules)
         with _output(output) as stream, _progress(len(names)) as progress:

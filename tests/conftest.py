@@ -2,5 +2,5 @@
 
 from hypothesis import settings
 
-settings.register_profile("dedup", deadline=None)
+settings.register_profile("dedup", parent=settings.default, deadline=None)
 settings.load_profile("dedup")
