@@ -12,9 +12,9 @@ constexpr int64_t kScreenTokens = 64;
 // A tile hit brings 4 or 5 equal tokens with it; three or four more by chance among the other 59
 // happen at one place in 300 where words agree by chance once in 100.
 constexpr uint32_t kScreenMatches = 8;
-constexpr int32_t kBand = 16;      // diagonals below an extension's start; one less above it
-constexpr int32_t kCells = 32;     // of a row: four vectors of 16-bit scores
-constexpr int32_t kDrop = 20;      // an extension that has gained much bridges so many edits
+constexpr int32_t kBand = 16;       // diagonals below an extension's start; one less above it
+constexpr int32_t kCells = 32;      // of a row: four vectors of 16-bit scores
+constexpr int32_t kDrop = 20;       // an extension that has gained much bridges so many edits
 constexpr int32_t kLeastDrop = 10;  // one that has gained nothing yet
 constexpr uint32_t kMaxRows = 256;  // bounds traceback and scores; longer extensions start anew
 constexpr int16_t kSlideRun = 16;   // so many equal tokens in a row are surely aligned
@@ -111,8 +111,7 @@ class Extension {
       for (int32_t k = std::max(0, columns - row + kBand + 1); k < kCells; ++k) {
         now.score[static_cast<size_t>(k)] = kNever;
       }
-      const int16_t row_best =
-          *std::max_element(now.score.begin(), now.score.begin() + kCells);
+      const int16_t row_best = *std::max_element(now.score.begin(), now.score.begin() + kCells);
       if (row_best > best) {
         best = row_best;
         best_row = row;

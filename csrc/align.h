@@ -2,9 +2,9 @@
 //
 // screen()  tells in some 50 ns whether a place is worth aligning.
 // align()   extends an anchor both ways by banded alignment with an X-drop (Altschul et al.,
-//           Gapped BLAST, 1997): a match gains 2, a mismatch or a gap costs 1, and an extension ends
-//           once it is so far below its best. Long runs of equal tokens are slid over, so a verbatim
-//           copy costs a comparison a token; edits cost a band of 32 cells a token.
+//           Gapped BLAST, 1997): a match gains 2, a mismatch or a gap costs 1, and an extension
+//           ends once it is so far below its best. Long runs of equal tokens are slid over, so a
+//           verbatim copy costs a comparison a token; edits cost a band of 32 cells a token.
 //
 // Both take spans of fingerprints (the top byte of each keyed token): unequal tokens agree by
 // chance once in 256. Pure functions; memory is 16 kB of stack whatever the lengths.

@@ -21,6 +21,7 @@
 #include "minhash.h"
 #include "search.h"
 #include "segment.h"
+#include "tokenize.h"
 #include "word_shingles.h"
 
 namespace py = pybind11;
@@ -325,6 +326,64 @@ void bind_signatures(py::module_& module) {
 
 // ---- tokens (tokenize.h) ------------------------------------------------------------------------
 
+// An array that owns the vector's memory.
+template <class T>
+py::array_t<T> array_of(std::vector<T>&& values) {
+  auto* kept = new std::vector<T>(std::move(values));
+  const py::capsule owner(kept, [](void* vector) { delete static_cast<std::vector<T>*>(vector); });
+  return py::array_t<T>(static_cast<py::ssize_t>(kept->size()), kept->data(), owner);
+}
+
+py::tuple tokenize(const py::object& text, bool portable) {
+  const std::string_view bytes = utf8(text);
+  dedup::Tokens tokens;
+  {
+    const py::gil_scoped_release released;
+    dedup::tokenize(bytes, tokens, dispatch(portable));
+  }
+  return py::make_tuple(array_of(std::move(tokens.hashes)), array_of(std::move(tokens.starts)),
+                        array_of(std::move(tokens.ends)));
+}
+
+py::tuple tokenize_batch(const py::sequence& texts) {
+  const py::tuple kept(texts);  // another thread may change the list, not what we read
+  std::vector<std::string_view> views;
+  views.reserve(kept.size());
+  for (const py::handle text : kept)
+    views.push_back(utf8(py::reinterpret_borrow<py::object>(text)));
+  dedup::Tokens tokens;
+  std::vector<std::uint64_t> offsets{0};
+  offsets.reserve(views.size() + 1);
+  {
+    const py::gil_scoped_release released;
+    for (const std::string_view bytes : views) {
+      try {
+        dedup::append_tokens(bytes, tokens);
+      } catch (const dedup::ArgumentError& error) {
+        const std::string number = std::to_string(offsets.size() - 1);
+        throw dedup::ArgumentError("text " + number + ": " + error.what());
+      }
+      offsets.push_back(tokens.size());
+    }
+  }
+  return py::make_tuple(array_of(std::move(tokens.hashes)), array_of(std::move(tokens.starts)),
+                        array_of(std::move(tokens.ends)), array_of(std::move(offsets)));
+}
+
+std::vector<std::string> normalised_tokens(const py::object& text) {
+  const std::string_view bytes = utf8(text);
+  const py::gil_scoped_release released;
+  return dedup::normalised_tokens(bytes);
+}
+
+void bind_tokens(py::module_& module) {
+  using namespace py::literals;
+  module.def("tokenize", &tokenize, "text"_a, "portable"_a = false);
+  module.def("tokenize_batch", &tokenize_batch, "texts"_a);
+  module.def("normalised_tokens", &normalised_tokens, "text"_a);
+  module.def("unicode_version", &dedup::unicode_version);
+}
+
 // ---- segments, search (segment.h, search.h) -----------------------------------------------------
 
 dedup::TokenKey token_key(const std::optional<py::bytes>& key) {
@@ -355,7 +414,8 @@ py::tuple as_tuple(const dedup::Match& match) {
   return py::make_tuple(match.segment, match.document, match.query_span.start, match.query_span.end,
                         match.document_span.start, match.document_span.end,
                         match.query_to - match.query_from, match.document_to - match.document_from,
-                        match.matched, match.run, match.columns, match.containment, match.sources, match.supplied);
+                        match.matched, match.run, match.columns, match.containment, match.sources,
+                        match.supplied);
 }
 
 py::list as_list(const std::vector<dedup::Match>& matches) {
@@ -544,5 +604,6 @@ PYBIND11_MODULE(_core, module) {
   py::register_exception_translator(&translate);
   bind_hashes(module);
   bind_signatures(module);
+  bind_tokens(module);
   bind_index(module);
 }

@@ -157,8 +157,8 @@ CheckedFile::CheckedFile(std::string path) : path_(std::move(path)) {
     if (footer.file_size != mapped_size_ || footer.body_size > mapped_size_ ||
         footer.body_size + block_count(footer.body_size) * sizeof(uint64_t) + kFooterBytes !=
             mapped_size_) {
-      damaged("its footer tells of " + std::to_string(footer.file_size) +
-              " bytes, the file has " + std::to_string(mapped_size_));
+      damaged("its footer tells of " + std::to_string(footer.file_size) + " bytes, the file has " +
+              std::to_string(mapped_size_));
     }
     body_size_ = footer.body_size;
     content_hash_ = footer.checks_hash;

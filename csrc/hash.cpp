@@ -229,7 +229,8 @@ std::uint64_t sha1_prefix(std::uint32_t h0, std::uint32_t h1) {
 void sha1_compress(Sha1State& state, const unsigned char* block) {
   std::uint32_t words[80];
   for (int t = 0; t < 16; ++t) words[t] = __builtin_bswap32(read32(block + 4 * t));
-  // Word by word: a vector of four would read a word it has not written yet, and stall on the others.
+  // Word by word: a vector of four would read a word it has not written yet, and stall on the
+  // others.
 #pragma GCC unroll 64
   for (int t = 16; t < 80; ++t) {
     words[t] = std::rotl(words[t - 3] ^ words[t - 8] ^ words[t - 14] ^ words[t - 16], 1);

@@ -10,13 +10,13 @@ namespace dedup {
 
 // Two fingerprints can be compared only if their schemes are equal in every field.
 struct Scheme {
-  uint32_t tile_size = 5;       // k: tokens of a tile
-  uint32_t tile_stride = 8;     // S: every S-th tile of a document is indexed
+  uint32_t tile_size = 5;           // k: tokens of a tile
+  uint32_t tile_stride = 8;         // S: every S-th tile of a document is indexed
   uint32_t gapped_shape = 0b11011;  // tokens of a gapped tile that count, bit i = token i
-  uint32_t gapped_stride = 13;  // prime, so that no period of edits keeps step with it
-  uint32_t window_size = 64;    // W: shingles of a MinHash window
-  uint32_t window_stride = 64;  // tokens from one indexed window to the next
-  uint32_t shingle_size = 2;    // tokens of a shingle inside a window
+  uint32_t gapped_stride = 13;      // prime, so that no period of edits keeps step with it
+  uint32_t window_size = 64;        // W: shingles of a MinHash window
+  uint32_t window_stride = 64;      // tokens from one indexed window to the next
+  uint32_t shingle_size = 2;        // tokens of a shingle inside a window
   uint32_t bands = 2;
   uint32_t rows = 2;
   uint32_t reserved[7] = {};

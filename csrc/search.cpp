@@ -15,13 +15,13 @@ namespace {
 constexpr float kStoppedFrequency = 256;
 constexpr float kGateSlackBits = 3;
 constexpr float kSeedsPerToken = 0.23f;  // of the default scheme: 1/8 + 1/13 + 2/64
-constexpr uint32_t kTrackBits = 10;     // tracks of a segment: 1024, the oldest evidence gives way
-constexpr int64_t kTrackWidth = 16;     // diagonals that share a track
-constexpr uint32_t kTrackMemory = 256;  // tokens after which evidence on a diagonal is forgotten
-constexpr int32_t kSeedReach = 4;       // diagonals a screen tries around a tile hit
-constexpr int32_t kWindowReach = 20;    // and around two windows that agree
-constexpr uint32_t kWindowPause = 16;   // tokens until the same place is screened again for a window
-constexpr uint32_t kLookAhead = 16;     // probes in flight
+constexpr uint32_t kTrackBits = 10;      // tracks of a segment: 1024, the oldest evidence gives way
+constexpr int64_t kTrackWidth = 16;      // diagonals that share a track
+constexpr uint32_t kTrackMemory = 256;   // tokens after which evidence on a diagonal is forgotten
+constexpr int32_t kSeedReach = 4;        // diagonals a screen tries around a tile hit
+constexpr int32_t kWindowReach = 20;     // and around two windows that agree
+constexpr uint32_t kWindowPause = 16;  // tokens until the same place is screened again for a window
+constexpr uint32_t kLookAhead = 16;    // probes in flight
 constexpr uint32_t kLeastFragment = 10;  // score of a lone tile of five
 constexpr uint32_t kJoinQuery = 32;      // tokens of the query between parts of one passage
 constexpr uint32_t kJoinDocument = 128;  // and of the document, in either direction
@@ -57,9 +57,7 @@ class Tracks {
   std::vector<Track> slots_;
 };
 
-int64_t track_key(int64_t diagonal) {
-  return (diagonal + (int64_t{1} << 40)) / kTrackWidth * 2;
-}
+int64_t track_key(int64_t diagonal) { return (diagonal + (int64_t{1} << 40)) / kTrackWidth * 2; }
 
 // Tokens of [a, b) and [c, d) in common.
 uint32_t overlap(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
@@ -193,7 +191,8 @@ std::vector<bool> Searcher::supplied_tokens(const Query& query, std::string_view
   Tracks tracks;
   for (uint32_t q = 0; q < query.tiles.size(); ++q) {
     auto entry = std::ranges::lower_bound(entries, SeedEntry{query.tiles[q], 0});
-    for (uint32_t n = 0; n < kMaxPostings && entry != entries.end() && entry->seed == query.tiles[q];
+    for (uint32_t n = 0;
+         n < kMaxPostings && entry != entries.end() && entry->seed == query.tiles[q];
          ++n, ++entry) {
       const int64_t diagonal = static_cast<int64_t>(entry->position) - q;
       if (q < tracks.at(track_key(diagonal), q).covered) continue;
@@ -303,8 +302,7 @@ void Searcher::collect(const Query& query, size_t number, std::vector<Fragment>&
   const auto look_up = [&](Seed seed, uint32_t q, SeedKind kind) {
     table.find(seed, found);
     if (found.size == 0) return;
-    const float frequency =
-        found.stopped ? kStoppedFrequency : static_cast<float>(found.size);
+    const float frequency = found.stopped ? kStoppedFrequency : static_cast<float>(found.size);
     const float bits = total_bits - std::log2(frequency);
     for (uint32_t p = 0; p < found.size; ++p) {
       const uint32_t t = found.positions[p];
@@ -338,7 +336,8 @@ void Searcher::collect(const Query& query, size_t number, std::vector<Fragment>&
         track.bits = 0;
         track.covered = q + kWindowPause;
         const uint32_t middle = scheme_.window_size / 2;
-        open(q + middle, static_cast<uint32_t>(std::min<uint64_t>(t + middle, segment.tokens() - 1)),
+        open(q + middle,
+             static_cast<uint32_t>(std::min<uint64_t>(t + middle, segment.tokens() - 1)),
              SeedKind::kBand);
       }
     }
@@ -411,8 +410,8 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage)
   const uint64_t base = segment.document(best.document).first_token;
   match.query_span = {query.tokens.starts[passage.query_from],
                       query.tokens.ends[passage.query_to - 1]};
-  match.document_span = segment.spans().span(base, base + passage.document_from,
-                                             base + passage.document_to - 1);
+  match.document_span =
+      segment.spans().span(base, base + passage.document_from, base + passage.document_to - 1);
   return match;
 }
 

@@ -23,16 +23,16 @@ namespace dedup {
 
 struct Match {
   uint32_t segment = 0, document = 0;
-  Span query_span, document_span;   // bytes
-  uint32_t query_from = 0, query_to = 0;  // tokens of the query
+  Span query_span, document_span;               // bytes
+  uint32_t query_from = 0, query_to = 0;        // tokens of the query
   uint32_t document_from = 0, document_to = 0;  // tokens of the document
-  uint32_t matched = 0;             // equal tokens
-  uint32_t run = 0;                 // the longest run of them
-  uint32_t columns = 0;             // of the alignment
+  uint32_t matched = 0;                         // equal tokens
+  uint32_t run = 0;                             // the longest run of them
+  uint32_t columns = 0;                         // of the alignment
   int32_t score = 0;
-  double containment = 0;           // share of the passage's idf that was found
-  uint32_t sources = 1;             // documents in which this passage of the query was found
-  bool supplied = false;            // the prompt held this passage already
+  double containment = 0;  // share of the passage's idf that was found
+  uint32_t sources = 1;    // documents in which this passage of the query was found
+  bool supplied = false;   // the prompt held this passage already
 };
 
 class Searcher {

@@ -53,8 +53,8 @@ SeedTableShape shape_for(uint64_t entries, uint64_t positions) {
     const uint64_t range = kSeeds / shape.buckets + 1;
     const auto largest = static_cast<unsigned __int128>(range) * (positions + 1);
     if (largest >> 57 != 0) continue;  // entries are read with one 8-byte load at any bit
-    shape.width = std::max(
-        static_cast<uint32_t>(std::bit_width(static_cast<uint64_t>(largest))), kTagBits + 1);
+    shape.width = std::max(static_cast<uint32_t>(std::bit_width(static_cast<uint64_t>(largest))),
+                           kTagBits + 1);
     shape.capacity = static_cast<uint32_t>(kSlotBits / shape.width);
     if (shape.capacity >= capacity) {
       shape.capacity = capacity;
@@ -107,8 +107,7 @@ class BucketWriter {
     const auto home = static_cast<uint64_t>(
         (static_cast<unsigned __int128>(entry.seed) * shape_.buckets) >> kSeedBits);
     if (!started_ || home != home_) open_home(home);
-    const uint64_t value =
-        (entry.seed - home_first_) * (shape_.positions + 1) + entry.position;
+    const uint64_t value = (entry.seed - home_first_) * (shape_.positions + 1) + entry.position;
     put(next_slot_++, value);
     if (++count_ > 0xFFFF) throw ArgumentError("seed table: over 65535 entries in one bucket");
   }
@@ -201,8 +200,7 @@ void write_seed_table(CheckedWriter& out, const EntrySource& source, uint64_t po
         (static_cast<unsigned __int128>(entry.seed) * shape.buckets) >> kSeedBits);
     next_slot = std::max(next_slot, home * shape.capacity) + 1;
   });
-  shape.total_buckets =
-      std::max(shape.buckets, (next_slot + shape.capacity - 1) / shape.capacity);
+  shape.total_buckets = std::max(shape.buckets, (next_slot + shape.capacity - 1) / shape.capacity);
   out.append(&shape, sizeof shape);
 
   BucketWriter writer(out, shape);
@@ -221,8 +219,7 @@ SeedTable::SeedTable(const CheckedFile& file, uint64_t offset, uint64_t size) : 
   const bool sane = shape_.buckets > 0 && shape_.buckets <= shape_.total_buckets &&
                     shape_.total_buckets <= (size - sizeof(SeedTableShape)) / kBucketBytes &&
                     shape_.width > kTagBits && shape_.width <= 57 && shape_.capacity > 0 &&
-                    shape_.capacity <= 16 &&
-                    shape_.capacity * shape_.width <= kSlotBits &&
+                    shape_.capacity <= 16 && shape_.capacity * shape_.width <= kSlotBits &&
                     shape_.positions < 0xFFFFFFFF && shape_.buckets <= kSeeds;
   if (!sane) refuse("impossible shape");
   places_ = shape_.positions + 1;
@@ -257,10 +254,10 @@ void SeedTable::find(Seed seed, Postings& found) const {
   // The seeds of a home are the multiples of `buckets` at or over home * 2^34, so the place of a
   // seed among them is the product's low part divided by `buckets`, rounded down.
   const uint64_t low = static_cast<uint64_t>(product) & (kSeeds - 1);
-  const uint64_t rank = shape_.buckets == 1
-                            ? low
-                            : static_cast<uint64_t>(
-                                  (static_cast<unsigned __int128>(low) * reciprocal_) >> 64);
+  const uint64_t rank =
+      shape_.buckets == 1
+          ? low
+          : static_cast<uint64_t>((static_cast<unsigned __int128>(low) * reciprocal_) >> 64);
   const uint64_t from = rank * places_;
   const auto low_tag = static_cast<uint8_t>(from >> rest_bits_);
   const auto high_tag = static_cast<uint8_t>((from + places_ - 1) >> rest_bits_);

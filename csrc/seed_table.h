@@ -11,8 +11,8 @@
 //
 //   (seed - smallest seed of the home) * places + position,    places = positions + 1
 //
-// in one number of `width` bits (mixed radix, so no bit is lost to rounding). Its top 8 bits are its
-// tag: most probes compare 16 tags at once and are done. position == positions is the stop
+// in one number of `width` bits (mixed radix, so no bit is lost to rounding). Its top 8 bits are
+// its tag: most probes compare 16 tags at once and are done. position == positions is the stop
 // mark: the seed has over kMaxPostings postings, of which the kKeptPostings lowest are stored.
 // Common passages thus cost little, weigh little, and are still found with their first sources.
 #pragma once

@@ -57,9 +57,9 @@ inline Seed tile_seed(const uint64_t* tokens, uint32_t size) {
   return to_seed(sum);
 }
 
-// With a shift, the seed of a document whose tokens under the shape's first part are at `tokens` and
-// whose others are so much further on: one word put into the hole, or one taken out of it, moves a
-// query's tokens so, and looking up both finds what was indexed without them.
+// With a shift, the seed of a document whose tokens under the shape's first part are at `tokens`
+// and whose others are so much further on: one word put into the hole, or one taken out of it,
+// moves a query's tokens so, and looking up both finds what was indexed without them.
 inline Seed gapped_seed(const uint64_t* tokens, uint32_t shape, int32_t shift = 0) {
   const auto hole = static_cast<uint32_t>(__builtin_ctz(~shape));
   uint64_t sum = seeds_detail::kGappedSalt;

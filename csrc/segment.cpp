@@ -297,8 +297,7 @@ SegmentWriter::SegmentWriter(const Scheme& scheme, TokenKey key)
 }
 
 uint32_t SegmentWriter::intern(const std::string& text) {
-  const auto [at, added] =
-      string_numbers_.emplace(text, static_cast<uint32_t>(strings_.size()));
+  const auto [at, added] = string_numbers_.emplace(text, static_cast<uint32_t>(strings_.size()));
   if (added) strings_.push_back(text);
   return at->second;
 }
@@ -361,11 +360,14 @@ uint64_t SegmentWriter::memory_bytes() const {
 
 SegmentSummary SegmentWriter::write(const std::string& folder) {
   std::ranges::sort(entries_);
-  const Parts parts{
-      scheme_, key_.id(), records_, strings_, fingerprints_.size(),
-      [&](const auto& emit) { std::ranges::for_each(entries_, emit); },
-      [&](const auto& emit) { emit(fingerprints_.data(), fingerprints_.size()); },
-      [&](const auto& visit) { spans_.replay(visit); }};
+  const Parts parts{scheme_,
+                    key_.id(),
+                    records_,
+                    strings_,
+                    fingerprints_.size(),
+                    [&](const auto& emit) { std::ranges::for_each(entries_, emit); },
+                    [&](const auto& emit) { emit(fingerprints_.data(), fingerprints_.size()); },
+                    [&](const auto& visit) { spans_.replay(visit); }};
   return SegmentFile::write(parts, folder);
 }
 
@@ -440,9 +442,9 @@ SegmentSummary merge_segments(const std::vector<std::shared_ptr<const Segment>>&
           continue;
         }
         const auto& living = runs[head.segment];
-        const auto run = std::upper_bound(
-            living.begin(), living.end(), position,
-            [](uint32_t at, const Run& candidate) { return at < candidate.to; });
+        const auto run =
+            std::upper_bound(living.begin(), living.end(), position,
+                             [](uint32_t at, const Run& candidate) { return at < candidate.to; });
         if (run != living.end() && position >= run->from) {
           emit({head.seed, static_cast<uint32_t>(position + run->shift)});
         }
@@ -471,8 +473,14 @@ SegmentSummary merge_segments(const std::vector<std::shared_ptr<const Segment>>&
       }
     }
   };
-  const Parts parts{segments[0]->scheme(), segments[0]->key_id(), records, strings, tokens,
-                    entries, fingerprints, spans};
+  const Parts parts{segments[0]->scheme(),
+                    segments[0]->key_id(),
+                    records,
+                    strings,
+                    tokens,
+                    entries,
+                    fingerprints,
+                    spans};
   return SegmentFile::write(parts, folder);
 }
 

@@ -67,7 +67,8 @@ struct DocumentRecord {
   uint32_t first_token = 0;
   uint32_t tokens = 0;
   uint64_t text_bytes = 0;
-  uint64_t content_hash = 0;  // siphash of the text's XXH3 under the key: tells a change, not a text
+  uint64_t content_hash =
+      0;  // siphash of the text's XXH3 under the key: tells a change, not a text
   uint32_t id = 0, corpus = 0, licence = 0, owner = 0, url = 0, reserved = 0;  // strings
 };
 static_assert(sizeof(DocumentRecord) == 48);
@@ -104,7 +105,8 @@ class Segment {
   std::string_view string(uint32_t index) const;
   // The document that holds this token.
   uint32_t document_of(uint32_t token) const;
-  // Every document that bears this id; all but the last were replaced before the segment was written.
+  // Every document that bears this id; all but the last were replaced before the segment was
+  // written.
   std::vector<uint32_t> find_id(std::string_view id) const;
   // Fingerprints of tokens [first, first + count), verified.
   const uint8_t* fingerprints(uint64_t first, uint64_t count) const {

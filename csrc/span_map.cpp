@@ -14,12 +14,12 @@ namespace {
 
 constexpr uint64_t kAnchorTokens = 512;
 constexpr uint32_t kSymbols = kSpanSymbols;
-constexpr uint32_t kLengths = 16;       // lengths 0..15 have symbols of their own
-constexpr uint32_t kClippedGap = 7;     // gaps 0..6 have symbols of their own
-constexpr uint8_t kFirst = 128;           // held symbols: first token of its document
-constexpr uint32_t kMaxCodeBits = 56;   // one 8-byte load holds any code at any bit
-constexpr uint32_t kRawSizeBits = 6;    // a raw number is its size in bits, then its bits
-constexpr uint64_t kPadding = 16;       // so that loads at the last bit stay inside
+constexpr uint32_t kLengths = 16;      // lengths 0..15 have symbols of their own
+constexpr uint32_t kClippedGap = 7;    // gaps 0..6 have symbols of their own
+constexpr uint8_t kFirst = 128;        // held symbols: first token of its document
+constexpr uint32_t kMaxCodeBits = 56;  // one 8-byte load holds any code at any bit
+constexpr uint32_t kRawSizeBits = 6;   // a raw number is its size in bits, then its bits
+constexpr uint64_t kPadding = 16;      // so that loads at the last bit stay inside
 
 struct Anchor {
   uint64_t bit, end;

@@ -63,6 +63,17 @@ def band_keys(signatures: NDArray[np.uint32], bands: int, rows: int) -> NDArray[
 @overload
 def band_keys(signatures: NDArray[np.uint64], bands: int, rows: int) -> NDArray[np.uint64]: ...
 
+# ---- tokens
+
+def tokenize(
+    text: str | bytes, portable: bool = False
+) -> tuple[NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint32]]: ...
+def tokenize_batch(
+    texts: Sequence[str | bytes],
+) -> tuple[NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64]]: ...
+def normalised_tokens(text: str | bytes) -> list[str]: ...
+def unicode_version() -> str: ...
+
 # ---- segments, search
 
 class Scheme:

@@ -147,7 +147,7 @@ class Index:
         cls,
         path: str | Path,
         *,
-        key: Key | None | Literal["default"] = "default",
+        key: Key | Literal["default"] | None = "default",
         scheme: Scheme | None = None,
     ) -> Self:
         """Make an empty index, open for writing.
@@ -191,7 +191,7 @@ class Index:
         cls,
         path: str | Path,
         *,
-        key: Key | None | Literal["default"] = "default",
+        key: Key | Literal["default"] | None = "default",
         writable: bool = False,
     ) -> Self:
         """Open the index as its last commit left it.
@@ -552,9 +552,7 @@ class Index:
         entries = self._manifest.segments
         dead = [sorted(entry.dead) for entry in entries[start:]]
         summary = _core.merge_segments(self._segments[start:], dead, str(self._path))
-        merged = _Entry(
-            summary.name, summary.bytes, summary.documents, summary.tokens, frozenset()
-        )
+        merged = _Entry(summary.name, summary.bytes, summary.documents, summary.tokens, frozenset())
         self._swap([*entries[:start], merged])
 
 
@@ -575,10 +573,8 @@ def _scheme_fields(scheme: Scheme) -> dict[str, int]:
 
 
 def _is_ours(name: str) -> bool:
-    return (
-        name in (MANIFEST, LOCK, f".{MANIFEST}.writing", ".segment.writing")
-        or name.startswith("segment-")
-        and name.endswith(".dedup")
+    return name in (MANIFEST, LOCK, f".{MANIFEST}.writing", ".segment.writing") or (
+        name.startswith("segment-") and name.endswith(".dedup")
     )
 
 
@@ -693,9 +689,7 @@ def _entries(segments: list[dict[str, Any]]) -> Iterator[_Entry]:
         )
 
 
-def _check_key(
-    path: Path, manifest: _Manifest, key: Key | None | Literal["default"]
-) -> Key | None:
+def _check_key(path: Path, manifest: _Manifest, key: Key | Literal["default"] | None) -> Key | None:
     if manifest.key_id == 0:
         return None
     if key is None:

@@ -2,6 +2,9 @@
 
 import hashlib
 import re
+import unicodedata
+from functools import cache
+from itertools import accumulate
 
 # ---- hashes and signatures
 
@@ -64,3 +67,85 @@ def legacy(hashes: list[int], a: list[int], b: list[int]) -> list[int]:
 
 def jaccard(left: set[str], right: set[str]) -> float:
     return len(left & right) / len(left | right) if left or right else 0.0
+
+
+# ---- tokens
+
+APOSTROPHES = "'`´ʹʻʼʽʾʿˈˊˋ΄՚׳ߴߵ᾽᾿῾‘’‛′‵ꞌ"
+
+BLANK_OR_RESERVED_TO_BE = [
+    *(0x115F, 0x1160, 0x2065, 0x2800, 0x3164, 0xFFA0, 0x1D159),
+    *range(0xFFF0, 0xFFF9),
+    *range(0xE0000, 0xE1000),
+]
+
+UNSPACED = (
+    *("CJK UNIFIED IDEOGRAPH-", "CJK COMPATIBILITY IDEOGRAPH-", "VERTICAL IDEOGRAPHIC "),
+    *("IDEOGRAPHIC ", "HANGZHOU NUMERAL ", "HIRAGANA", "HENTAIGANA", "KATAKANA"),
+    *("THAI ", "LAO ", "KHMER ", "MYANMAR "),
+)
+
+
+def is_invisible(character: str) -> bool:
+    return (
+        unicodedata.category(character) in ("Mn", "Me", "Cf")
+        or unicodedata.combining(character) > 0
+        or (unicodedata.category(character) == "Cc" and character not in "\t\n\v\f\r\x85")
+        or ord(character) in BLANK_OR_RESERVED_TO_BE
+    )
+
+
+def unboxed(character: str) -> str:
+    name = unicodedata.name(character, "")
+    for shape in "NEGATIVE CIRCLED", "NEGATIVE SQUARED":
+        if re.fullmatch(f"{shape} LATIN CAPITAL LETTER .", name):
+            return name[-1]
+    if re.search("CIRCLED.* (DIGIT|NUMBER) ", name) and unicodedata.category(character) == "No":
+        return str(round(unicodedata.numeric(character)))
+    return unicodedata.normalize("NFKD", character)
+
+
+@cache
+def fold(text: str) -> str:
+    """The normalised characters of a text, before it is cut into tokens."""
+    before = ""
+    while before != text:
+        before = text
+        text = unicodedata.normalize("NFD", text)
+        text = "".join(c if c in APOSTROPHES else unboxed(c) for c in text)
+        text = "".join(c for c in text if not is_invisible(c))
+        text = text.casefold().upper().casefold()
+    return text
+
+
+@cache
+def role(character: str) -> str:
+    """Of a folded character: part of a word, own word, apostrophe or separator."""
+    category = unicodedata.category(character)
+    if character in APOSTROPHES:
+        return "a"
+    if category[0] not in "LN" and category != "Mc":
+        return "s"
+    if category != "Nd" and unicodedata.name(character, "").startswith(UNSPACED):
+        return "o"
+    return "w"
+
+
+def tokens(text: str) -> list[tuple[str, int, int]]:
+    """Each token's normalised text and its byte span."""
+    characters: list[tuple[str, int, int]] = []
+    end = 0
+    for original in text:
+        start, end = end, end + len(original.encode())
+        characters += [(character, start, end) for character in fold(original)]
+    roles = "".join(role(character) for character, _, _ in characters)
+    found: list[tuple[str, int, int]] = []
+    for match in re.finditer("o|w+(aw+)*", roles):
+        parts = [c for c in characters[slice(*match.span())] if role(c[0]) != "a"]
+        while parts:
+            sizes = accumulate(len(character.encode()) for character, _, _ in parts)
+            count = sum(size <= 256 for size in sizes)
+            piece, parts = parts[:count], parts[count:]
+            start = max(piece[0][1], found[-1][2] if found else 0)
+            found.append(("".join(c for c, _, _ in piece), start, piece[-1][2]))
+    return found

@@ -1,7 +1,7 @@
 """The index keeps what was committed, gives it back, and says what is wrong with a damaged one."""
 
+import itertools
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -86,7 +86,7 @@ def test_build_then_merge_equals_build_at_once(
         index.commit()
     with Index.create(folder / "steps", key=KEY) as index:
         bounds = [0, *sorted(cuts), len(documents)]
-        for start, end in zip(bounds, bounds[1:], strict=False):
+        for start, end in itertools.pairwise(bounds):
             index.add(documents[start:end])
             index.commit()
         index.merge()
@@ -173,10 +173,10 @@ def test_what_was_not_committed_is_not_there_and_leaves_no_files(tmp_path: Path)
     with Index.create(tmp_path / "i", key=KEY) as index:
         index.add(paragraphs(5))
         index.commit()
-        kept = sorted(os.listdir(tmp_path / "i"))
+        kept = sorted((tmp_path / "i").iterdir())
         index.add(book_documents())
         index._flush()
-    assert sorted(os.listdir(tmp_path / "i")) == kept
+    assert sorted((tmp_path / "i").iterdir()) == kept
     with Index.open(tmp_path / "i", key=KEY) as index:
         assert index.info().documents == 5
 

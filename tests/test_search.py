@@ -111,9 +111,7 @@ def test_every_nth_word_replaced_does_not_evade(index: Index, period: int) -> No
 
 
 @pytest.mark.parametrize(("period", "least"), [(3, 80), (5, 95)])
-def test_word_put_in_after_every_nth_does_not_evade(
-    index: Index, period: int, least: int
-) -> None:
+def test_word_put_in_after_every_nth_does_not_evade(index: Index, period: int, least: int) -> None:
     rng = random.Random(period)
     found = 0
     for _ in range(100):
@@ -158,7 +156,9 @@ def test_prompt_excuses_what_it_supplied_and_nothing_after_it(index: Index) -> N
     words = WORDS["frankenstein"]
     prompt = "Continue this: " + " ".join(words[3000:3080])
     output = " ".join(words[3000:3200])
-    supplied, own = sorted(index.search(output, prompt=prompt), key=lambda match: not match.supplied)
+    supplied, own = sorted(
+        index.search(output, prompt=prompt), key=lambda match: not match.supplied
+    )
     assert supplied.supplied and not own.supplied
     encoded = output.encode()
     assert abs(len(encoded[slice(*supplied.query_span)].split()) - 80) <= 2

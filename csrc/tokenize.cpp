@@ -1,0 +1,381 @@
+// Two paths make the same tokens. Stretches of plain ASCII, where folding a word is setting bit 5
+// of its bytes, are read in blocks of 64: one bit per byte says whether it belongs to a word, and
+// the tokens lie between the edges of that mask. Everything else (a byte from 0x80, an apostrophe,
+// a control character) sends the word it touches through the walk, one code point at a time.
+#include "tokenize.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <limits>
+
+#include "error.h"
+#include "hash.h"
+#include "unicode_tables.h"
+
+namespace dedup {
+namespace {
+
+using Byte = unsigned char;
+
+// ---- decoding
+// ------------------------------------------------------------------------------------
+
+struct CodePoint {
+  std::uint32_t value;
+  std::uint32_t size;
+};
+
+[[noreturn]] void refuse(std::size_t at, const char* reason) {
+  throw ArgumentError("invalid UTF-8 at byte " + std::to_string(at) + ": " + reason);
+}
+
+// Says what is wrong with a sequence that decode() does not take (Unicode, table 3-7).
+[[noreturn]] void refuse(const Byte* text, std::size_t size, std::size_t at) {
+  const Byte lead = text[at];
+  if (lead < 0xC0) refuse(at, "continuation byte without a lead byte");
+  if (lead < 0xC2) refuse(at, "overlong sequence");
+  if (lead > 0xF4) refuse(at, "byte that no character begins with");
+  const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  for (std::size_t next = at + 1; next < at + length; ++next) {
+    if (next == size) refuse(at, "sequence cut off by the end of the text");
+    if ((text[next] & 0xC0) != 0x80) refuse(at, "sequence cut off by another character");
+    if (next > at + 1) continue;
+    if (lead == 0xE0 && text[next] < 0xA0) refuse(at, "overlong sequence");
+    if (lead == 0xF0 && text[next] < 0x90) refuse(at, "overlong sequence");
+    if (lead == 0xED && text[next] > 0x9F) refuse(at, "surrogate");
+    if (lead == 0xF4 && text[next] > 0x8F) refuse(at, "code point above U+10FFFF");
+  }
+  refuse(at, "sequence out of range");
+}
+
+// The code point at `at`, whose byte is 0x80 or above.
+inline CodePoint decode(const Byte* text, std::size_t size, std::size_t at) {
+  const Byte* in = text + at;
+  const std::size_t left = size - at;
+  const auto tail = [in](int i) { return static_cast<std::uint32_t>(in[i]) ^ 0x80; };
+  const std::uint32_t lead = in[0];
+  if (lead < 0xE0) {
+    if (lead >= 0xC2 && left >= 2 && tail(1) < 0x40) return {(lead & 0x1F) << 6 | tail(1), 2};
+  } else if (lead < 0xF0) {
+    if (left >= 3 && (tail(1) | tail(2)) < 0x40) {
+      const std::uint32_t value = (lead & 0xF) << 12 | tail(1) << 6 | tail(2);
+      if (value >= 0x800 && (value < 0xD800 || value > 0xDFFF)) return {value, 3};
+    }
+  } else if (lead < 0xF5 && left >= 4 && (tail(1) | tail(2) | tail(3)) < 0x40) {
+    const std::uint32_t value = (lead & 7) << 18 | tail(1) << 12 | tail(2) << 6 | tail(3);
+    if (value >= 0x10000 && value <= 0x10FFFF) return {value, 4};
+  }
+  refuse(text, size, at);
+}
+
+// ---- ASCII
+// ---------------------------------------------------------------------------------------
+
+constexpr std::array<std::uint8_t, 128> ascii_kinds = [] {
+  std::array<std::uint8_t, 128> kinds{};
+  for (std::uint32_t byte = 0; byte < 128; ++byte) {
+    const std::uint16_t entry = unicode::entry(byte);
+    // Capitals are the only mapped ones, and bit 5 folds them.
+    const bool is_capital = entry >= unicode::first_mapping;
+    kinds[byte] = static_cast<std::uint8_t>(is_capital ? +unicode::word : entry);
+  }
+  return kinds;
+}();
+
+constexpr Byte lower_bit = 0x20;
+
+// The text is classified one chunk at a time, so that masks, folded bytes and edges stay in the
+// first-level cache.
+constexpr std::size_t chunk_size = 4096;
+constexpr std::size_t chunk_blocks = chunk_size / 64;
+
+struct Chunk {
+  std::uint64_t word[chunk_blocks];     // bit i: byte i is an ASCII letter or digit
+  std::uint64_t special[chunk_blocks];  // bit i: byte i has to be walked
+  alignas(64) Byte folded[chunk_size];  // right for word bytes, whatever for others
+};
+
+constexpr std::array<std::uint8_t, 256> mask_bits = [] {
+  std::array<std::uint8_t, 256> bits{};
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    const bool is_word = byte < 128 && ascii_kinds[byte] == unicode::word;
+    const bool is_separator = byte < 128 && ascii_kinds[byte] == unicode::separator;
+    bits[byte] = is_word ? 1 : is_separator ? 0 : 2;
+  }
+  return bits;
+}();
+
+using Classify = void (*)(const Byte* text, std::size_t block, Chunk& chunk);
+
+void classify_portable(const Byte* text, std::size_t block, Chunk& chunk) {
+  std::uint64_t word = 0;
+  std::uint64_t special = 0;
+  for (std::size_t i = 0; i < 64; ++i) {
+    const std::uint64_t bits = mask_bits[text[i]];
+    word |= (bits & 1) << i;
+    special |= (bits >> 1) << i;
+    chunk.folded[block * 64 + i] = text[i] | lower_bit;
+  }
+  chunk.word[block] = word;
+  chunk.special[block] = special;
+}
+
+// ---- the scanner
+// ---------------------------------------------------------------------------------
+
+// Reads a text once, left to right, and gives each token to `sink(bytes, size, start, end)`.
+template <class Sink>
+class Scanner {
+ public:
+  Scanner(std::string_view utf8, Classify classify, Sink& sink)
+      : text_(reinterpret_cast<const Byte*>(utf8.data())),
+        size_(utf8.size()),
+        classify_(classify),
+        sink_(sink) {}
+
+  void scan() {
+    for (std::size_t at = 0; at < size_;) at = scan_chunk(at);
+  }
+
+ private:
+  // Makes the tokens that begin in the chunk at `base`, and returns where the next chunk begins.
+  // Between tokens nothing is remembered, so a chunk may begin at any byte that no token holds.
+  std::size_t scan_chunk(std::size_t base) {
+    const std::size_t size = std::min(chunk_size, size_ - base);
+    const std::size_t blocks = classify(base, size);
+    std::size_t walked = base;  // the walk has made all tokens before this byte
+    std::size_t start = 0;
+    bool open = false;  // a word began at `start` and has not ended
+    for (std::size_t block = 0; block < blocks;) {
+      const std::size_t origin = base + block * 64;
+      const std::uint64_t left =
+          walked > origin ? ~std::uint64_t{0} << (walked - origin) : ~std::uint64_t{0};
+      const std::uint64_t word = chunk_.word[block] & left;
+      const std::uint64_t special = chunk_.special[block] & left;
+      std::uint64_t edges = (word ^ (word << 1 | std::uint64_t{open}));
+      if (special != 0) edges &= (special & -special) - 1;
+      while (edges != 0) {
+        const std::size_t edge = origin + static_cast<std::size_t>(std::countr_zero(edges));
+        edges &= edges - 1;
+        if (open) {
+          ascii_token(base, start, edge);
+        } else {
+          start = edge;
+        }
+        open = !open;
+      }
+      if (special == 0) {
+        ++block;
+        continue;
+      }
+      walked = walk(open ? start : origin + static_cast<std::size_t>(std::countr_zero(special)));
+      open = false;
+      if (walked >= base + size) return walked;
+      block = (walked - base) / 64;
+    }
+    return open ? walk(start) : base + size;
+  }
+
+  std::size_t classify(std::size_t base, std::size_t size) {
+    const std::size_t whole = size / 64;
+    for (std::size_t block = 0; block < whole; ++block) {
+      classify_(text_ + base + block * 64, block, chunk_);
+    }
+    if (size % 64 == 0) return whole;
+    Byte last[64];
+    std::memset(last, ' ', sizeof last);
+    std::memcpy(last, text_ + base + whole * 64, size % 64);
+    classify_(last, whole, chunk_);
+    return whole + 1;
+  }
+
+  void ascii_token(std::size_t base, std::size_t start, std::size_t end) {
+    for (; end - start > max_token_bytes; start += max_token_bytes) {
+      sink_(chunk_.folded + (start - base), max_token_bytes, start, start + max_token_bytes);
+    }
+    sink_(chunk_.folded + (start - base), end - start, start, end);
+  }
+
+  // Makes the tokens from `at`, where no token is open, to a place where none is open again and
+  // plain ASCII lies ahead, or to the end; returns that place, which is behind `at`.
+  std::size_t walk(std::size_t at) {
+    while (at < size_) {
+      std::uint32_t length = 1;
+      if (text_[at] < 0x80) {
+        const Byte folded = text_[at] | lower_bit;
+        const std::uint16_t kind = ascii_kinds[text_[at]];
+        take(kind, &folded, 1, {at, at + 1});
+      } else {
+        const CodePoint point = decode(text_, size_, at);
+        length = point.size;
+        take(point, {at, at + length});
+      }
+      at += length;
+      if (length_ == 0 && is_plain(at)) return at;
+    }
+    close();
+    return at;
+  }
+
+  // Eight bytes of ASCII are worth a return to the masks; fewer at the end of the text are not.
+  bool is_plain(std::size_t at) const {
+    return size_ - at >= 8 && (read64(text_ + at) & 0x8080808080808080) == 0;
+  }
+
+  struct Source {
+    std::size_t start, end;
+  };
+
+  void take(CodePoint point, Source source) {
+    constexpr std::uint32_t first_syllable = 0xAC00;
+    if (point.value - first_syllable < 11172) return take_syllable(point.value, source);
+    const std::uint16_t entry = unicode::entry(point.value);
+    if (entry < unicode::first_mapping) {
+      return take(entry, text_ + source.start, point.size, source);
+    }
+    const std::uint32_t mapping = unicode::mappings[entry - unicode::first_mapping];
+    if (const std::uint32_t size = mapping >> 24 & 3; size != 0) {
+      const Byte bytes[3] = {static_cast<Byte>(mapping), static_cast<Byte>(mapping >> 8),
+                             static_cast<Byte>(mapping >> 16)};
+      if (mapping >> 31 != 0) return take(unicode::own_word, bytes, size, source);
+      return append(bytes, size, source);
+    }
+    const Byte* pooled = unicode::pool + (mapping & 0xFFFF);
+    const std::size_t size = mapping >> 16;
+    for (std::size_t at = 0; at < size;) {
+      const std::uint32_t length = character_size(pooled[at]);
+      const std::uint32_t value = length == 1 ? pooled[at] : decode(pooled, size, at).value;
+      take(unicode::entry(value), pooled + at, length, source);
+      at += length;
+    }
+  }
+
+  // A syllable is its conjoining letters, as in NFD (Unicode, section 3.12).
+  void take_syllable(std::uint32_t point, Source source) {
+    const std::uint32_t index = point - 0xAC00;
+    const auto letter = [&](std::uint32_t value) {
+      const Byte bytes[3] = {static_cast<Byte>(0xE0 | value >> 12),
+                             static_cast<Byte>(0x80 | (value >> 6 & 0x3F)),
+                             static_cast<Byte>(0x80 | (value & 0x3F))};
+      append(bytes, 3, source);
+    };
+    letter(0x1100 + index / 588);
+    letter(0x1161 + index % 588 / 28);
+    if (index % 28 != 0) letter(0x11A7 + index % 28);
+  }
+
+  // One folded character and what it does to the open word. A joiner that needs to see what comes
+  // next waits in `apostrophe_`; hyphens at the end of a line would wait the same way.
+  void take(std::uint16_t kind, const Byte* bytes, std::uint32_t size, Source source) {
+    switch (kind) {
+      case unicode::word:
+        return append(bytes, size, source);
+      case unicode::ignored:
+        return;
+      case unicode::apostrophe:
+        if (apostrophe_) close();
+        apostrophe_ = length_ != 0;
+        return;
+      case unicode::own_word:
+        close();
+        append(bytes, size, source);
+        return close();
+      default:
+        return close();
+    }
+  }
+
+  static std::uint32_t character_size(Byte lead) {
+    return lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  }
+
+  // Adds whole characters to the open word, or opens one.
+  void append(const Byte* bytes, std::uint32_t size, Source source) {
+    if (length_ + size > max_token_bytes) {
+      const std::uint32_t first = character_size(bytes[0]);
+      if (first < size) {
+        append(bytes, first, source);
+        return append(bytes + first, size - first, source);
+      }
+      close();
+    }
+    if (length_ == 0) start_ = std::max(source.start, end_);
+    std::memcpy(word_ + length_, bytes, size);
+    length_ += size;
+    end_ = source.end;
+    apostrophe_ = false;
+  }
+
+  void close() {
+    if (length_ != 0) sink_(word_, length_, start_, end_);
+    length_ = 0;
+    apostrophe_ = false;
+  }
+
+  const Byte* text_;
+  std::size_t size_;
+  Classify classify_;
+  Sink& sink_;
+
+  Byte word_[max_token_bytes];  // the open word of the walk, normalised
+  std::size_t length_ = 0;      // 0 if none is open
+  std::size_t start_ = 0;
+  std::size_t end_ = 0;
+  bool apostrophe_ = false;  // one has followed the open word and waits for the next character
+
+  Chunk chunk_;
+};
+
+struct HashSink {
+  Tokens& out;
+
+  void operator()(const Byte* bytes, std::size_t size, std::size_t start, std::size_t end) {
+    out.hashes.push_back(xxh3_64(bytes, size));
+    out.starts.push_back(static_cast<std::uint32_t>(start));
+    out.ends.push_back(static_cast<std::uint32_t>(end));
+  }
+};
+
+struct TextSink {
+  std::vector<std::string>& out;
+
+  void operator()(const Byte* bytes, std::size_t size, std::size_t, std::size_t) {
+    out.emplace_back(reinterpret_cast<const char*>(bytes), size);
+  }
+};
+
+void check_size(std::size_t size) {
+  constexpr std::size_t limit = std::numeric_limits<std::uint32_t>::max();
+  if (size <= limit) return;
+  throw ArgumentError("a text has at most " + std::to_string(limit) + " bytes, got " +
+                      std::to_string(size));
+}
+
+}  // namespace
+
+void append_tokens(std::string_view utf8, Tokens& out, Dispatch) {
+  check_size(utf8.size());
+  HashSink sink{out};
+  Scanner<HashSink>(utf8, classify_portable, sink).scan();
+}
+
+void tokenize(std::string_view utf8, Tokens& out, Dispatch dispatch) {
+  out.hashes.clear();
+  out.starts.clear();
+  out.ends.clear();
+  append_tokens(utf8, out, dispatch);
+}
+
+std::vector<std::string> normalised_tokens(std::string_view utf8) {
+  check_size(utf8.size());
+  std::vector<std::string> tokens;
+  TextSink sink{tokens};
+  Scanner<TextSink>(utf8, classify_portable, sink).scan();
+  return tokens;
+}
+
+std::string_view unicode_version() { return unicode::version; }
+
+}  // namespace dedup
