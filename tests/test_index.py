@@ -394,7 +394,7 @@ def test_a_damaged_block_of_a_large_segment_is_told_when_touched(tmp_path: Path)
     path = tmp_path / "i"
     with Index.create(path, key=None) as index:
         words = " ".join(f"w{i}" for i in range(200_000))
-        index.add(Document(f"d{i}", words.replace("w", f"{i}w")) for i in range(130))
+        index.add(Document(f"d{i}", words.replace("w", f"{i}w")) for i in range(140))
         index.commit()
     (segment,) = path.glob("segment-*")
     assert segment.stat().st_size > 64 * 1024 * 1024
