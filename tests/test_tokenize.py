@@ -398,7 +398,7 @@ def test_lone_surrogate_in_str_is_refused_with_its_position() -> None:
 def test_text_is_str_or_bytes() -> None:
     with pytest.raises(TypeError, match="expected str or bytes, got int"):
         _core.tokenize(3)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="a text is str or bytes, got list"):
+    with pytest.raises(TypeError, match="expected str or bytes, got list"):
         _core.tokenize_batch(["a", []])  # type: ignore[list-item]
 
 
