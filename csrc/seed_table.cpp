@@ -17,9 +17,9 @@ namespace {
 constexpr uint64_t kSlotBits = 60 * 8;
 constexpr uint32_t kTagBits = 8;
 constexpr uint64_t kSeeds = 1ull << kSeedBits;
-// Fuller tables are smaller and run over into the next bucket more often; at .98 most probes
+// Fuller tables are smaller and run over into the next bucket more often; at .94 most probes
 // still touch one line.
-constexpr double kLoad = 0.98;
+constexpr double kLoad = 0.94;
 
 // The smallest seed whose home is `bucket`.
 uint64_t first_seed(uint64_t bucket, uint64_t buckets) {

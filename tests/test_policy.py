@@ -133,8 +133,8 @@ def test_verdict_follows_from_its_rulings(drawn: tuple[str, list[Match]]) -> Non
         ({"run": 60, "tokens": 60, "kind": "verbatim"}, "block", "block", "block"),
         ({"run": 5, "tokens": 60, "identity": 0.75}, "block", "block", "flag"),
         ({"run": 5, "tokens": 60, "identity": 0.4, "containment": 0.75}, "block", "block", "flag"),
-        ({"run": 5, "tokens": 60, "identity": 0.4, "containment": 0.5}, "flag", "flag", "flag"),
-        ({"run": 5, "tokens": 39, "identity": 0.9}, "block", "flag", "flag"),
+        ({"run": 5, "tokens": 60, "identity": 0.3, "containment": 0.4}, "flag", "flag", "flag"),
+        ({"run": 5, "tokens": 29, "identity": 0.9}, "block", "flag", "flag"),
         ({"view": "code", "run": 65, "tokens": 65, "kind": "verbatim"}, "block", "block", "flag"),
         (
             {"view": "code", "run": 65, "tokens": 65, "kind": "renamed", "containment": 0.3},
