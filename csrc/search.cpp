@@ -24,8 +24,9 @@ constexpr uint32_t kWindowPause = 16;  // tokens until the same place is screene
 constexpr uint32_t kLookAhead = 16;    // probes in flight
 constexpr uint32_t kLeastFragment = 10;  // score of a lone tile of five
 constexpr uint32_t kJoinQuery = 32;      // tokens of the query between parts of one passage
-constexpr uint32_t kJoinDocument = 128;  // and of the document, in either direction
-constexpr int32_t kJoinCost = 4;         // what joining a part costs the passage
+// and of the document, in either direction: a page; 128 lost half of 500 shuffled words
+constexpr uint32_t kJoinDocument = 1024;
+constexpr int32_t kJoinCost = 4;  // what joining a part costs the passage
 // A passage of several parts needs more evidence than one that hangs together: the parts may be
 // common phrases. 20 words in chunks, covering a third of the passage, are no accident.
 constexpr int32_t kLeastJoinedScore = 32;
