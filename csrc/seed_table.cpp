@@ -17,8 +17,8 @@ namespace {
 constexpr uint64_t kSlotBits = 60 * 8;
 constexpr uint32_t kTagBits = 8;
 constexpr uint64_t kSeeds = 1ull << kSeedBits;
-// Fuller tables are smaller and run over into the next bucket more often; at .94 most probes
-// still touch one line.
+// Fuller tables are smaller and run over into the next bucket more often: on 688,000 words of books
+// .94 makes 2.86 bytes a token and 1.86 lines a home, .90 makes 2.92 bytes, .98 2.80.
 constexpr double kLoad = 0.94;
 
 // The smallest seed whose home is `bucket`.

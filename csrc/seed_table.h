@@ -1,4 +1,4 @@
-// The seed table: seed -> postings, one cache line for most probes.
+// The seed table: seed -> postings, in one or two neighbouring cache lines a probe.
 //
 // A static table of 64-byte buckets, filled in the order of (seed, position), so a table is a
 // function of its entries alone and two tables merge by one ordered pass over both.
