@@ -9,9 +9,9 @@ namespace dedup {
 namespace {
 
 constexpr int64_t kScreenTokens = 64;
-// A seed brings 4 or 5 equal tokens with it, so this asks for a few more near by. Of the places that
-// unrelated speeches opened in an index of books it let 14 % through to an alignment; a run of the
-// guaranteed 12 always passes.
+// A seed brings 4 or 5 equal tokens with it, so this asks for a few more near by. Of the places
+// that unrelated speeches opened in an index of books it let 14 % through to an alignment; a run of
+// the guaranteed 12 always passes.
 constexpr uint32_t kScreenMatches = 8;
 constexpr int32_t kBand = 16;       // diagonals below an extension's start; one less above it
 constexpr int32_t kCells = 32;      // of a row: four vectors of 16-bit scores
