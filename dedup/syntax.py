@@ -1,0 +1,653 @@
+"""Source code as the tokens of its syntax tree, for the `ast` view.
+
+Takes the bytes of a text and the name of its language, gives a Tree: the nodes of the tree-sitter
+parse in pre-order, with identifiers and literals reduced to their class and everything gone that a
+formatter or a minifier changes freely (comments, docstrings, parentheses, braces, separators,
+quotes, Python's annotations). What each grammar calls these things is `dedup.grammars`.
+
+The parse runs in a helper process (`dedup.parse_worker`), since 20 kB of hostile text can cost a
+grammar seconds and gigabytes, and running out of memory there is a segmentation fault: here it is
+a killed helper, a count, and no Tree. Whoever asks for one must be able to do without it.
+"""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from dedup import parse_worker as worker
+from dedup.grammars import LANGUAGES, Grammar
+
+__all__ = [
+    "CLASS_NAMES",
+    "LANGUAGES",
+    "MIN_UNIT_NODES",
+    "Syntax",
+    "Tree",
+    "Unit",
+    "languages",
+]
+
+CLASS_NAMES = ("FIXED", "NAME", "MEMBER", "LABEL", "STRING", "NUMBER")
+
+# Below this a function has too little shape of its own to be told from others.
+MIN_UNIT_NODES = 30
+
+# An ordinary file is one parse, and 128 kB of ordinary code takes a tenth of the time allowed.
+_PIECE_BYTES = 128 << 10
+_MAX_TEXT_BYTES = 64 << 20
+_MAX_REPLY_BYTES = 64 << 20
+_START_S = 20.0  # to import tree-sitter and one grammar on a busy machine; 50 ms on an idle one
+_EXIT_S = 2.0
+_SOFT_SHARE = 0.7  # of the time allowed, after which the helper is to give up by itself
+_MIN_PARSE_S = 0.002
+# A text that failed this often is hostile or no code: the rest of it is not worth the restarts.
+_MAX_FAILED_PIECES = 3
+
+_BREAKER_FAILURES = 3
+_BREAKER_WITHIN_S = 60.0
+_BREAKER_OPEN_S = 30.0
+
+_REASONS = (
+    "parsed",
+    "timeout",
+    "memory",
+    "crash",
+    "too_long",
+    "no_grammar",
+    "breaker",
+    "budget",
+    "helper",
+)
+# Operators are kept, save those that their node implies or that are accessors.
+_OPERATOR_CHARACTERS = "+-*/%<>=!&|^~?@"
+_NO_OPERATORS = frozenset(("=", "->", "=>"))
+
+# Where to cut a long text, best first: before a line at the margin that follows a blank one, before
+# any line at the margin, at a blank line, at any line, after a statement of a minified one.
+_CUTS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rb"\n[ \t\r]*\n(?=[^\s)\]}])",
+        rb"\n(?=[^\s)\]}])",
+        rb"\n[ \t\r]*\n",
+        rb"\n",
+        rb"[;}]",
+        rb"[\x00-\x7f](?=[\x00-\x7f\xc0-\xff])",
+    )
+)
+
+# A helper that dies by one of these was killed from outside, which says nothing of the text.
+_OUTSIDE_SIGNALS = frozenset((-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP))
+
+_TYPE_ARGUMENTS = re.compile(r"<[^<>]*>|(?<=.)\[[^\[\]]*\]")
+_QUALIFIERS = re.compile(r"::|->|:|\\")
+_NOT_OF_A_NAME = re.compile(r"[\s*&$'\"]+")
+
+_UNIT_KINDS = {worker.FUNCTION: "function", worker.METHOD: "method", worker.CLASS: "class"}
+_MAX_NAME_BYTES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One function, method or class of a Tree.
+
+    Attributes
+    ----------
+    name : str
+        With the names of the units around it, ``Heap.push``; empty if it has none.
+    kind : str
+        ``function``, ``method`` or ``class``.
+    start, end : int
+        Its bytes of the text.
+    first_line, last_line : int
+        From 1, both inclusive.
+    first_token, tokens : int
+        Its range in the arrays of the Tree.
+    """
+
+    name: str
+    kind: str
+    start: int
+    end: int
+    first_line: int
+    last_line: int
+    first_token: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tree:
+    """The tokens of a text's syntax tree in pre-order, and its units in order of start.
+
+    Attributes
+    ----------
+    classes : uint8 array, shape (n,)
+        0 a node or operator kept as itself; 1 an identifier; 2 one that follows an accessor or
+        names a member, so that no renaming of a local changes it; 3 the name of an argument or the
+        key of a literal; 4 a string, character or regular expression; 5 a number.
+    symbols : uint64 array, shape (n,)
+        xxh3_64 of the name of the node's kind, or of the name of its class where that is not 0.
+    starts, ends : uint32 arrays, shape (n,)
+        Bytes of the text. Never decreasing, never overlapping: a node with children has an empty
+        span, its leaves have their bytes.
+    units : tuple of Unit
+        Those of at least ``MIN_UNIT_NODES`` tokens.
+    """
+
+    language: str
+    classes: NDArray[np.uint8]
+    symbols: NDArray[np.uint64]
+    starts: NDArray[np.uint32]
+    ends: NDArray[np.uint32]
+    units: tuple[Unit, ...]
+
+
+class Syntax:
+    """Parses code in a helper process, within limits of time, memory and size.
+
+    The helper starts with the first parse and again after each that it did not survive. Threads
+    may share one Syntax and take turns; after a fork the child starts its own helper.
+
+    Parameters
+    ----------
+    timeout_s : float
+        For one parse, of at most 128 kB. The start of a helper is not counted.
+    memory_bytes : int
+        Address space of the helper; grammars and interpreter take up to a fifth of the default.
+    """
+
+    def __init__(self, *, timeout_s: float = 0.25, memory_bytes: int = 512 << 20) -> None:
+        if not timeout_s > 0:
+            raise ValueError(f"timeout_s must be positive, got {timeout_s}")
+        if memory_bytes < 64 << 20:
+            raise ValueError(
+                f"memory_bytes must be at least 64 MB for the helper to start, got {memory_bytes}"
+            )
+        self._timeout_s = timeout_s
+        self._memory_bytes = memory_bytes
+        self._lock = threading.Lock()
+        self._helper: _Helper | None = None
+        self._breaker = _Breaker()
+        self._counts = dict.fromkeys(_REASONS, 0)
+        _syntaxes.add(self)
+
+    def parse(self, text: bytes, language: str, *, budget_s: float | None = None) -> Tree | None:
+        """The tree of a text, or None if it could not be had; `counts` says why.
+
+        A text longer than 128 kB is parsed in pieces, cut between top-level definitions where
+        there are any. Pieces that fail are left out, and after three the rest is.
+
+        Parameters
+        ----------
+        text : bytes
+            UTF-8, whole or cut anywhere; anything else is parsed as far as it goes.
+        language : str
+            A key of ``LANGUAGES``.
+        budget_s : float, optional
+            For the whole call, waiting for other threads included; the pieces not parsed when it
+            is spent are left out.
+        """
+        end = None if budget_s is None else time.monotonic() + budget_s
+        if language not in LANGUAGES:
+            self._count("no_grammar")
+            return None
+        if len(text) > _MAX_TEXT_BYTES:
+            self._count("too_long")
+            return None
+        if self._breaker.is_open(language):
+            self._count("breaker")
+            return None
+        parts: list[_Part] = []
+        reasons: list[str] = []
+        for start, stop in _pieces(text):
+            part = self._parse_piece(text[start:stop], start, language, end)
+            if isinstance(part, _Part):
+                parts.append(part)
+                continue
+            reasons.append(part)
+            if part in ("budget", "no_grammar", "helper") or len(reasons) == _MAX_FAILED_PIECES:
+                break
+        with self._lock:
+            for reason in reasons:
+                self._counts[reason] += 1
+            self._counts["parsed"] += bool(parts)
+        if {"timeout", "memory", "crash"}.intersection(reasons):
+            self._breaker.failed(language)
+        elif parts:
+            self._breaker.passed(language)
+        return _joined(text, language, parts) if parts else None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many texts were parsed, and how often each reason kept one, or a piece, from it."""
+        with self._lock:
+            return dict(self._counts)
+
+    def close(self) -> None:
+        """End the helper. A later parse starts a new one."""
+        with self._lock:
+            if self._helper is not None:
+                self._helper.stop()
+                self._helper = None
+
+    def __enter__(self) -> "Syntax":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _count(self, reason: str) -> None:
+        with self._lock:
+            self._counts[reason] += 1
+
+    def _parse_piece(
+        self, piece: bytes, base: int, language: str, end: float | None
+    ) -> "_Part | str":
+        """What the helper made of the piece, or the reason why it made nothing."""
+        remaining = -1.0 if end is None else max(0.0, end - time.monotonic())
+        if not self._lock.acquire(timeout=remaining):
+            return "budget"
+        try:
+            allowed_s = self._timeout_s
+            if end is not None:
+                allowed_s = min(allowed_s, end - time.monotonic())
+            if allowed_s < _MIN_PARSE_S:
+                return "budget"
+            reason = self._exchange(piece, base, language, allowed_s)
+            if reason == "killed":
+                reason = self._exchange(piece, base, language, allowed_s)
+            if reason == "timeout" and allowed_s < self._timeout_s:
+                return "budget"
+            return "crash" if reason == "killed" else reason
+        except OSError:  # no more processes or descriptors
+            return "helper"
+        finally:
+            self._lock.release()
+
+    def _exchange(self, piece: bytes, base: int, language: str, allowed_s: float) -> "_Part | str":
+        helper = self._helper
+        if helper is None or not helper.is_usable():
+            helper = self._helper = _Helper(self._memory_bytes)
+        try:
+            grammar = helper.load(language)
+            return _Part.read(helper.parse(grammar, piece, allowed_s), grammar, base, len(piece))
+        except _Refused as refused:
+            return str(refused)
+        except BaseException:
+            # The answer to this request must not be taken for that to the next.
+            helper.stop()
+            raise
+
+
+def languages() -> tuple[str, ...]:
+    """Names of the languages whose grammar is installed here, in the order of ``LANGUAGES``."""
+    if find_spec("tree_sitter") is None:
+        return ()
+    return tuple(
+        name for name, grammar in LANGUAGES.items() if find_spec(grammar.module) is not None
+    )
+
+
+class _Refused(Exception):
+    """The helper gave no tokens; the message is one of the reasons."""
+
+
+class _Breaker:
+    """Refuses a language for a while after failures in a row."""
+
+    def __init__(self) -> None:
+        self._failures: dict[str, list[float]] = {}
+        self._open_until: dict[str, float] = {}
+
+    def is_open(self, language: str) -> bool:
+        return time.monotonic() < self._open_until.get(language, 0.0)
+
+    def passed(self, language: str) -> None:
+        self._failures.pop(language, None)
+
+    def failed(self, language: str) -> None:
+        now = time.monotonic()
+        recent = [at for at in self._failures.get(language, ()) if now - at < _BREAKER_WITHIN_S]
+        recent.append(now)
+        if len(recent) >= _BREAKER_FAILURES:
+            self._open_until[language] = now + _BREAKER_OPEN_S
+            recent = []
+        self._failures[language] = recent
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grammar:
+    """A grammar in a helper: its slot there, and class and symbol by code."""
+
+    slot: int
+    classes: NDArray[np.uint8]
+    symbols: NDArray[np.uint64]
+
+
+class _Helper:
+    """The process and the one socket to it."""
+
+    def __init__(self, memory_bytes: int) -> None:
+        ours, theirs = socket.socketpair()
+        try:
+            # -I and -S: nothing of the environment or of site-packages runs at its start, and the
+            # folder of the script is not searched. It gets our import path with the first grammar.
+            process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-ISB", worker.__file__, str(memory_bytes)],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self._memory_bytes = memory_bytes
+        self._process = process
+        self._socket = ours
+        self._owner = os.getpid()
+        self._grammars: dict[str, _Grammar] = {}
+        self._end = weakref.finalize(self, _end, process, ours, self._owner)
+
+    def is_usable(self) -> bool:
+        """False once it was stopped, died, or belongs to the process that forked this one."""
+        return self._end.alive and self._owner == os.getpid() and self._process.poll() is None
+
+    def stop(self) -> None:
+        self._end()
+
+    def load(self, language: str) -> _Grammar:
+        known = self._grammars.get(language)
+        if known is not None:
+            return known
+        grammar = LANGUAGES[language]
+        slot = len(self._grammars)
+        description = {
+            **_description(grammar),
+            "path": [entry for entry in sys.path if entry],
+        }
+        reply = self._ask(worker.LOAD, slot, json.dumps(description).encode(), _START_S)
+        loaded = _grammar(slot, json.loads(reply), grammar)
+        self._grammars[language] = loaded
+        return loaded
+
+    def parse(self, grammar: _Grammar, piece: bytes, allowed_s: float) -> bytes:
+        return self._ask(worker.PARSE, grammar.slot, piece, allowed_s)
+
+    def _ask(self, operation: int, slot: int, body: bytes, allowed_s: float) -> bytes:
+        end = time.monotonic() + allowed_s
+        head = worker.REQUEST.pack(operation, slot, 0, allowed_s * _SOFT_SHARE, len(body))
+        try:
+            self._socket.settimeout(allowed_s)
+            self._socket.sendall(head + body)
+            status, size = worker.REPLY.unpack(self._read(worker.REPLY.size, end))
+            if size > _MAX_REPLY_BYTES:
+                raise _Refused("crash")
+            reply = self._read(size, end)
+        except TimeoutError:
+            self.stop()
+            raise _Refused("timeout") from None
+        except OSError:
+            raise _Refused(self._cause_of_death()) from None
+        except _Refused:
+            self.stop()
+            raise
+        if status == worker.OK:
+            return reply
+        reasons = {
+            worker.LATE: "timeout",
+            worker.MEMORY: "memory",
+            worker.NO_GRAMMAR: "no_grammar",
+        }
+        if status == worker.MEMORY:
+            self.stop()  # what it holds after that is nobody's guess
+        raise _Refused(reasons.get(status, "crash"))
+
+    def _read(self, size: int, end: float) -> bytes:
+        data = bytearray(size)
+        view = memoryview(data)
+        while view:
+            self._socket.settimeout(max(1e-4, end - time.monotonic()))
+            got = self._socket.recv_into(view)
+            if not got:
+                raise ConnectionResetError
+            view = view[got:]
+        return bytes(data)
+
+    def _cause_of_death(self) -> str:
+        """Why the helper closed its end, once it is gone."""
+        process = self._process
+        peak_bytes = 0
+        end = time.monotonic() + _EXIT_S
+        try:
+            while time.monotonic() < end and process.returncode is None:
+                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+                if pid:
+                    process.returncode = os.waitstatus_to_exitcode(status)
+                    peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+                else:
+                    time.sleep(0.0005)
+        except (AttributeError, ChildProcessError):  # no wait4 here, or someone else waited for it
+            pass
+        self.stop()
+        # The parser does not check whether an allocation succeeded, so what runs out of memory dies
+        # by SIGSEGV; an array that could not be doubled may have been most of it.
+        if peak_bytes > self._memory_bytes // 4:
+            return "memory"
+        if process.returncode == -signal.SIGALRM:
+            return "timeout"
+        return "killed" if process.returncode in _OUTSIDE_SIGNALS else "crash"
+
+
+def _end(process: "subprocess.Popen[bytes]", ours: socket.socket, owner: int) -> None:
+    ours.close()
+    if os.getpid() != owner:
+        process.returncode = 0  # not a child of this process, which has nothing to wait for
+        return
+    process.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_EXIT_S)
+
+
+def _pieces(text: bytes) -> Iterator[tuple[int, int]]:
+    start = 0
+    while len(text) - start > _PIECE_BYTES:
+        stop = _cut(text, start + _PIECE_BYTES // 2, start + _PIECE_BYTES)
+        yield start, stop
+        start = stop
+    yield start, len(text)
+
+
+def _cut(text: bytes, low: int, high: int) -> int:
+    """The last of the best places in the range to cut a text."""
+    for pattern in _CUTS:
+        places = [found.end() for found in pattern.finditer(text, low, high)]
+        if places:
+            return places[-1]
+    return high
+
+
+def _description(grammar: Grammar) -> dict[str, Any]:
+    """What the helper needs to know of a grammar."""
+    named: dict[str, int] = {}
+    for kinds, action in (
+        (grammar.all_dropped, worker.DROP),
+        (grammar.all_wrappers, worker.PASS),
+        (grammar.names.split(), worker.NAME),
+        (grammar.members.split(), worker.MEMBER),
+        (grammar.labels.split(), worker.LABEL),
+        (grammar.strings.split(), worker.STRING),
+        (grammar.numbers.split(), worker.NUMBER),
+        (grammar.templates.split(), worker.TEMPLATE),
+        (grammar.interpolations.split(), worker.INTERPOLATION),
+        (grammar.accessors.split(), worker.ACCESSOR),
+        (grammar.labelled.split(), worker.LABELLED),
+        (grammar.labelled_nodes.split(), worker.LABELLED_NODE),
+        (grammar.statement.split(), worker.STATEMENT),
+        (grammar.functions.split(), worker.FUNCTION),
+        (grammar.methods.split(), worker.METHOD),
+        (grammar.classes.split(), worker.CLASS),
+    ):
+        named.update(dict.fromkeys(kinds, action))
+    anonymous = dict.fromkeys(_NO_OPERATORS, worker.DROP)
+    anonymous.update(dict.fromkeys(grammar.accessors.split(), worker.ACCESSOR))
+    anonymous.update(dict.fromkeys(grammar.separators.split(), worker.SEPARATOR))
+    anonymous.update(dict.fromkeys(grammar.kept.split(), worker.TOKEN))
+    return {
+        "module": grammar.module,
+        "function": grammar.function,
+        "named": named,
+        "anonymous": anonymous,
+        "operators": _OPERATOR_CHARACTERS,
+        "namers": grammar.namers.split(),
+    }
+
+
+def _grammar(slot: int, kinds: list[str], grammar: Grammar) -> _Grammar:
+    names = [grammar.same.get(kind, kind) for kind in kinds] + list(CLASS_NAMES)
+    classes = [0] * len(kinds) + list(range(len(CLASS_NAMES)))
+    symbols = [xxhash.xxh3_64_intdigest(name.encode()) for name in names]
+    return _Grammar(slot, np.array(classes, np.uint8), np.array(symbols, np.uint64))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """The tokens of one piece; all offsets are of the whole text."""
+
+    classes: NDArray[np.uint8]
+    symbols: NDArray[np.uint64]
+    starts: NDArray[np.uint32]
+    ends: NDArray[np.uint32]
+    units: NDArray[np.int64]  # shape (units, worker.UNIT_FIELDS)
+
+    @classmethod
+    def read(cls, reply: bytes, grammar: _Grammar, base: int, size: int) -> "_Part":
+        """Parse the reply for a piece of `size` bytes, which is trusted no more than the piece.
+
+        Raises
+        ------
+        _Refused
+            If it cannot be right.
+        """
+        head = struct.Struct("<II")
+        if len(reply) < head.size:
+            raise _Refused("crash")
+        tokens, units = head.unpack_from(reply)
+        if len(reply) != head.size + tokens * (2 + 4 + 4) + units * worker.UNIT_FIELDS * 4:
+            raise _Refused("crash")
+        at = head.size
+        codes = np.frombuffer(reply, "<u2", tokens, at)
+        at += 2 * tokens
+        starts = np.frombuffer(reply, "<u4", tokens, at)
+        at += 4 * tokens
+        ends = np.frombuffer(reply, "<u4", tokens, at)
+        at += 4 * tokens
+        fields = np.frombuffer(reply, "<u4", units * worker.UNIT_FIELDS, at)
+        if tokens and (codes.max() >= len(grammar.classes) or ends.max() > size):
+            raise _Refused("crash")
+        # An error in a literal can leave tokens within it, which keep their place in the order.
+        starts = np.maximum.accumulate(starts)
+        ends = np.maximum(starts, np.minimum(ends, np.append(starts[1:], np.uint32(size))))
+        rows = fields.reshape(units, worker.UNIT_FIELDS).astype(np.int64)
+        rows[:, 1:3] = np.clip(rows[:, 1:3], 0, size)
+        return cls(
+            classes=grammar.classes[codes],
+            symbols=grammar.symbols[codes],
+            starts=starts + np.uint32(base),
+            ends=ends + np.uint32(base),
+            units=rows + np.array([0, base, base, 0, base, base, base, base]),
+        )
+
+
+def _joined(text: bytes, language: str, parts: list[_Part]) -> Tree:
+    starts = np.concatenate([part.starts for part in parts])
+    firsts = np.cumsum([0] + [len(part.starts) for part in parts[:-1]])
+    rows = np.concatenate(
+        [
+            part.units + np.array([0, 0, 0, first, 0, 0, 0, 0])
+            for part, first in zip(parts, firsts, strict=True)
+        ]
+    )
+    return Tree(
+        language=language,
+        classes=np.concatenate([part.classes for part in parts]),
+        symbols=np.concatenate([part.symbols for part in parts]),
+        starts=starts,
+        ends=np.concatenate([part.ends for part in parts]),
+        units=tuple(_units(text, rows, starts)),
+    )
+
+
+def _units(text: bytes, rows: NDArray[np.int64], starts: NDArray[np.uint32]) -> Iterator[Unit]:
+    if not len(rows):
+        return
+    newlines = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
+    begins, ends = rows[:, 1], rows[:, 2]
+    first_lines = np.searchsorted(newlines, begins) + 1
+    last_lines = np.searchsorted(newlines, np.maximum(begins, ends - 1)) + 1
+    tokens = np.searchsorted(starts, ends) - rows[:, 3]
+    around: list[tuple[int, str, str]] = []  # end, name and kind of the units around this one
+    for row, first_line, last_line, size in zip(
+        rows.tolist(), first_lines.tolist(), last_lines.tolist(), tokens.tolist(), strict=True
+    ):
+        action, start, end, first_token, name_start, name_end, owner_start, owner_end = row
+        while around and around[-1][0] <= start:
+            around.pop()
+        kind = _UNIT_KINDS.get(action, "function")
+        raw = text[name_start : min(name_end, name_start + _MAX_NAME_BYTES)]
+        own = _name(raw)
+        owner = _name(text[owner_start : min(owner_end, owner_start + _MAX_NAME_BYTES)])
+        if kind == "function" and ((around and around[-1][2] == "class") or b":" in raw):
+            kind = "method"
+        outer = around[-1][1] if around else ""
+        name = ".".join(part for part in (outer, owner, own) if part) if own else ""
+        around.append((end, name or outer, kind))
+        if size >= MIN_UNIT_NODES:
+            yield Unit(name, kind, start, end, first_line, last_line, first_token, size)
+
+
+def _name(raw: bytes) -> str:
+    """A name without type arguments, pointers and quotes: ``Heap<T>::pop`` as Heap.pop."""
+    name = raw.decode("utf-8", "replace")
+    if "operator" not in name:
+        shorter = _TYPE_ARGUMENTS.sub("", name)
+        while shorter != name:
+            name, shorter = shorter, _TYPE_ARGUMENTS.sub("", shorter)
+    return _NOT_OF_A_NAME.sub("", _QUALIFIERS.sub(".", name)).strip(".")
+
+
+_syntaxes: "weakref.WeakSet[Syntax]" = weakref.WeakSet()
+
+
+def _unlock_after_fork() -> None:
+    # The thread that held the lock does not exist in the child. The helper stays the parent's.
+    for syntax in _syntaxes:
+        syntax._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_after_fork)
