@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -28,7 +29,7 @@ from dedup.index import Index, IndexInfo
 from dedup.key import Key
 from dedup.policy import Policy, Verdict
 from dedup.report import printable, text_report
-from dedup.source import Document, SourceProblem, read_sources, read_text
+from dedup.source import Document, SourceNote, SourceProblem, read_sources, read_text
 
 __all__ = ["app", "main"]
 
@@ -44,6 +45,9 @@ _INTERRUPTED: Final = 130
 
 # Wider lines of prose are harder to read.
 _MAX_COLUMNS: Final = 100
+
+# More are a table, and a line is enough to see whether the licences were understood.
+_MAX_LICENCES: Final = 5
 
 
 class Format(StrEnum):
@@ -147,18 +151,37 @@ def index_add(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="Files, directories, .jsonl or .ndjson files, any of them gzipped; - for "
-            "standard input.",
+            help="Files, directories (.gitignore is honoured), git repositories, bare or checked "
+            "out, .jsonl or .ndjson files, any file gzipped; - for standard input.",
         ),
     ],
     corpus: Annotated[str, typer.Option(help="Corpus of the documents.")] = "",
-    licence: Annotated[str, typer.Option(help="Licence of the documents.")] = "",
+    licence: Annotated[
+        str,
+        typer.Option(
+            help="Licence of the documents, instead of what the files, licence files and package "
+            "metadata say; a JSON row's own still holds."
+        ),
+    ] = "",
     owner: Annotated[str, typer.Option(help="Owner of the documents.")] = "",
     url: Annotated[
-        str, typer.Option(metavar="TEMPLATE", help="Where a document is, as in https://x/{id}.")
+        str,
+        typer.Option(
+            metavar="TEMPLATE",
+            help="Where a document is, as in https://x/{id}; also {path} inside the source and "
+            "{revision} of a repository. For clones of well-known hosts, its page there.",
+        ),
     ] = "",
     text_field: Annotated[
         str | None, typer.Option(metavar="NAME", help="Field of a JSON row that holds the text.")
+    ] = None,
+    revision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REV",
+            help="Read this commit, branch or tag of the sources, which are git repositories. "
+            "Without it: the working tree, or HEAD of a bare repository.",
+        ),
     ] = None,
     key: KeyOption = None,
     no_key: NoKeyOption = False,
@@ -166,8 +189,9 @@ def index_add(
     """Add documents to an index, which is made if it is missing.
 
     A document replaces one of the same id. What cannot be read is listed; the rest is added, and
-    the exit status is 2.
+    the exit status is 2. Binary files inside directories and repositories are left out and counted.
     """
+    tally = _Tally(is_detecting=not licence)
     items = read_sources(
         sources,
         corpus=corpus,
@@ -176,8 +200,9 @@ def index_add(
         url=url,
         text_field=text_field,
         skip=index,
+        revision=revision,
+        note=tally.note,
     )
-    tally = _Tally()
     documents = tally.documents(items)
     first = next(documents, None)
     if first is None:
@@ -195,10 +220,13 @@ def index_add(
 class _Tally:
     """What passed through while documents were added."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_detecting: bool) -> None:
         self.seen = 0
         self.bytes = 0
         self.problems = 0
+        self.left_out = 0
+        self.licences: Counter[str] = Counter()
+        self._is_detecting = is_detecting
         self._start = time.monotonic()
 
     def documents(self, items: Iterable[Document | SourceProblem]) -> Iterator[Document]:
@@ -209,9 +237,15 @@ class _Tally:
                 _print_error(item)
                 continue
             self.seen += 1
+            self.licences[item.licence] += 1
             # ASCII, the usual case, needs no copy to be counted.
             self.bytes += len(item.text if item.text.isascii() else item.text.encode())
             yield item
+
+    def note(self, note: SourceNote) -> None:
+        """What was left out of a source, printed as it comes."""
+        self.left_out += note.total
+        sys.stderr.write(f"dedup: {printable(str(note))}\n")
 
     def describe(self) -> str:
         return f"{_count(self.seen, 'document')}, {self.bytes / 1e6:,.1f} MB, {self._rate()}"
@@ -219,6 +253,7 @@ class _Tally:
     def summary(self, added: int, grown: int, info: IndexInfo) -> str:
         changes = [f"{added - grown} replaced"] if added > grown else []
         changes += [f"{self.seen - added} unchanged"] if self.seen > added else []
+        changes += [f"{_count(self.left_out, 'file')} left out"] if self.left_out else []
         lines = [
             f"{_count(self.seen, 'document')} read"
             + (f" ({', '.join(changes)})" if changes else "")
@@ -227,9 +262,19 @@ class _Tally:
             f"{_count(info.tokens, 'token')} at {info.bytes_per_token:.2f} bytes each, "
             f"generation {info.generation}",
         ]
+        if self._is_detecting and any(self.licences):
+            lines.insert(1, f"licences: {self._most_licences()}")
         if self.problems:
             lines.append(f"{_count(self.problems, 'problem')}, listed above: not protected")
         return "".join(line + "\n" for line in lines)
+
+    def _most_licences(self) -> str:
+        """How many documents are under each licence, the most frequent first."""
+        known = Counter({name: count for name, count in self.licences.items() if name})
+        shown = [(printable(name), count) for name, count in known.most_common(_MAX_LICENCES)]
+        named = sum(count for _, count in shown)
+        rest = [("others", known.total() - named), ("none found", self.licences[""])]
+        return ", ".join(f"{name} {count:,}" for name, count in [*shown, *rest] if count)
 
     def _rate(self) -> str:
         return f"{self.bytes / 1e6 / max(1e-9, time.monotonic() - self._start):,.1f} MB/s"

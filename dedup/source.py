@@ -1,18 +1,20 @@
-"""Files, directories, JSON lines and standard input as Documents.
+"""Files, folders, git repositories, JSON lines and standard input as Documents.
 
 Takes the sources a user names and gives one Document at a time, in an order that depends on names
 alone. What cannot be read or decoded comes out in its place as a SourceProblem: nothing is skipped
-in silence and one bad file stops no other. Hidden files inside a directory are left out, symbolic
-links are followed, and nothing that could block (a named pipe, a socket, a device) is opened.
+in silence and one bad file stops no other. Nothing that could block (a named pipe, a socket, a
+device) is opened.
 
-Text is UTF-8 and is kept byte for byte, byte order mark included, so that a span of the text is a
-span of the file. In a row of a JSON-lines file
+    a file                      one document, of the name of the file; a binary file is a problem
+    ``.jsonl``, ``.ndjson``     a document a line, see ``rows``; inside a tree a file whose first
+                                line is no such row is one document
+    a folder                    every file in it; hidden files and what ``.gitignore`` files name
+                                are left out, symbolic links are followed
+    a git repository,           as ``repository`` lists it; symbolic links and submodules are left
+    also inside a folder        out, and counted
 
-    id                                  ``id``, ``_id`` or ``doc_id``; else ``file#line``
-    text                                ``text_field``, else the first of ``text``, ``content``,
-                                        ``body``, ``paragraphs``; a list is joined by blank lines
-    corpus, licence (or license),
-    owner, url                          override what ``read_sources`` was given
+Of a folder or a repository, together a tree, binary files are left out and counted: images and
+archives are no mistake there. Any file may be gzipped, with a further ``.gz``.
 """
 
 import gzip
@@ -20,77 +22,42 @@ import os
 import re
 import stat
 import sys
-import zlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 from urllib.parse import quote
 
-from dedup.errors import SourceError
-
-__all__ = ["Document", "SourceProblem", "read_sources", "read_text"]
-
-# Bytes, text and tokens of a document are in memory together, and offsets should stay far from
-# 2**32; the longest book is a thousandth of this.
-_MAX_DOCUMENT_BYTES = 1 << 30
-
-_ID_FIELDS = ("id", "_id", "doc_id")
-_TEXT_FIELDS = ("text", "content", "body", "paragraphs")
-_LABEL_FIELDS = {
-    "corpus": ("corpus",),
-    "licence": ("licence", "license"),
-    "owner": ("owner",),
-    "url": ("url",),
-}
-
-# UTF-32 first: its little-endian mark begins with that of UTF-16.
-_OTHER_MARKS = (
-    (b"\xff\xfe\0\0", "UTF-32LE"),
-    (b"\0\0\xfe\xff", "UTF-32BE"),
-    (b"\xff\xfe", "UTF-16LE"),
-    (b"\xfe\xff", "UTF-16BE"),
+from dedup.document import (
+    MAX_DOCUMENT_BYTES,
+    READ_ERRORS,
+    Document,
+    SourceNote,
+    SourceProblem,
+    decode,
+    is_binary,
+    name_of,
+    reason_of,
 )
-_UTF8_MARK = b"\xef\xbb\xbf"
+from dedup.errors import SourceError
+from dedup.evidence import Licences, is_evidence
+from dedup.gitignore import Ignored
+from dedup.licence import of_head
+from dedup.repository import Repository, RepositoryFile, is_repository
+from dedup.rows import is_rows, read_rows
 
-_READ_ERRORS = (OSError, EOFError, zlib.error)  # the last two: a gzip stream cut short or damaged
+__all__ = ["Document", "SourceNote", "SourceProblem", "read_sources", "read_text"]
 
+_URL_FIELDS: Final = ("{id}", "{path}", "{revision}")
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One item of a protected corpus.
+# Enough to tell a video from a text without reading it all, and to hold any licence.
+_BEGINNING_BYTES: Final = 1 << 16
 
-    Attributes
-    ----------
-    id : str
-        Unique in an index; a document added under an id already there replaces it.
-    text : str
-        The whole text. Not stored: the index keeps seeds and keyed 8-bit token fingerprints.
-    corpus, licence, owner, url : str
-        Carried into every match; empty if unknown.
-    """
-
-    id: str
-    text: str
-    corpus: str = ""
-    licence: str = ""
-    owner: str = ""
-    url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceProblem:
-    """What could not be read, where in it, and why; ``str`` gives the three as one line.
-
-    ``name`` is a path as the caller could open it, not the id of a document.
-    """
-
-    name: str
-    place: str
-    reason: str
-
-    def __str__(self) -> str:
-        return ": ".join(part for part in (self.name, self.place, self.reason) if part)
+# What Git LFS leaves in the place of a file it keeps elsewhere.
+_LFS_POINTER: Final = re.compile(r"version https://git-lfs\.github\.com/spec/v1\n[^\0]{0,1000}\Z")
 
 
 def read_sources(
@@ -102,39 +69,54 @@ def read_sources(
     url: str = "",
     text_field: str | None = None,
     skip: str | os.PathLike[str] | None = None,
+    revision: str | None = None,
+    note: Callable[[SourceNote], object] | None = None,
 ) -> Iterator[Document | SourceProblem]:
     """Every document of the sources, and in its place every problem met.
 
     Parameters
     ----------
     sources : iterable of paths
-        Files (``.jsonl`` and ``.ndjson`` hold a document a line, all others are one document;
-        either may be gzipped, with a further ``.gz``), directories, and ``-`` for standard input.
-        The id of a file is its path from the parent of the source: ``books/emma.txt`` for
-        ``/data/books``.
-    corpus, licence, owner, url : str
-        Given to every document. ``{id}`` in ``url`` becomes the document's id, percent-encoded.
+        Files, folders, git repositories, and ``-`` for standard input. The id of a file is its
+        path from the parent of the source: ``books/emma.txt`` for ``/data/books``.
+    corpus, owner : str
+        Given to every document.
+    licence : str
+        Given to every document, whatever the files say. Without it a document gets the licence
+        that its file states, or else what is stated beside and above it in its tree; see
+        ``licence`` and ``evidence``.
+    url : str
+        Given to every document, with ``{id}``, ``{path}`` (inside the source) and ``{revision}``
+        (the commit of a repository) filled in, percent-encoded; empty where ``{revision}`` is
+        unknown. Without it a tracked file of a repository gets its page at the repository's origin,
+        if that is on a well-known host.
     text_field : str, optional
         The field of a row that holds the text, instead of the usual ones.
     skip : path, optional
         A directory that is no source though it may lie inside one: the index being written.
+    revision : str, optional
+        Read this commit of the sources, each of which must be a git repository.
+    note : function, optional
+        Told once for each tree what was left out of it.
 
     Raises
     ------
     ValueError
-        If ``url`` has a field other than ``{id}``. Nothing else: what fails is a SourceProblem.
+        If ``url`` has an unknown field. Nothing else: what fails is a SourceProblem.
 
     Notes
     -----
-    Lazy: one document is in memory at a time.
+    Lazy: one document is in memory at a time, and the names of the files of a checked-out
+    repository.
     """
-    unknown = set(re.findall(r"\{.*?\}", url)) - {"{id}"}
+    unknown = set(re.findall(r"\{.*?\}", url)) - set(_URL_FIELDS)
     if unknown:
         raise ValueError(
-            f"unknown field {min(unknown)} in url template {url!r}; only {{id}} is known"
+            f"unknown field {min(unknown)} in url template {url!r}; "
+            f"only {', '.join(_URL_FIELDS)} are known"
         )
     labels = Document("", "", corpus=corpus, licence=licence, owner=owner, url=url)
-    return _read_all(sources, labels, text_field, skip)
+    return _read_all(sources, _Wishes(labels, text_field, skip, revision, note))
 
 
 def read_text(source: str | os.PathLike[str]) -> str:
@@ -146,39 +128,72 @@ def read_text(source: str | os.PathLike[str]) -> str:
         If it cannot be read or is not UTF-8; the message has the file, the byte and the way out.
     """
     path = Path(source)
-    name = "standard input" if str(source) == "-" else _printable(str(source))
+    name = "standard input" if str(source) == "-" else name_of(str(source))
     try:
-        text = _decode(name, _read_stdin() if str(source) == "-" else _read_regular(path))
-    except _READ_ERRORS as error:
-        text = SourceProblem(name, "", _reason(error))
+        with _open_stdin() if str(source) == "-" else _open(path) as file:
+            text = decode(name, file.read(MAX_DOCUMENT_BYTES + 1))
+    except READ_ERRORS as error:
+        text = SourceProblem(name, "", reason_of(error))
     if isinstance(text, SourceProblem):
         raise SourceError(str(text))
     return text
 
 
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """What the caller asked for, other than the sources."""
+
+    labels: Document
+    text_field: str | None
+    skip: str | os.PathLike[str] | None
+    revision: str | None
+    note: Callable[[SourceNote], object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """What the files of a folder or a repository share."""
+
+    shown: str
+    licences: Licences
+    url: str = ""
+    revision: str = ""
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file: its name in messages, its id, its path inside the source, its bytes."""
+
+    shown: str
+    id: str
+    path: str
+    open: Callable[[], AbstractContextManager[BinaryIO]]
+
+
+# ---- sources -------------------------------------------------------------------------------------
+
+
 def _read_all(
-    sources: Iterable[str | os.PathLike[str]],
-    labels: Document,
-    text_field: str | None,
-    skip: str | os.PathLike[str] | None,
+    sources: Iterable[str | os.PathLike[str]], wishes: _Wishes
 ) -> Iterator[Document | SourceProblem]:
     roots: dict[str, str] = {}
     for given in sources:
         source = os.fspath(given)
         place = "-" if source == "-" else os.path.abspath(source)  # noqa: PTH100 keeps the links
-        name = "stdin" if source == "-" else _printable(os.path.basename(place) or place)  # noqa: PTH119
+        name = "stdin" if source == "-" else name_of(os.path.basename(place) or place)  # noqa: PTH119
         if roots.setdefault(name, place) != place:
             reason = (
-                f"its documents would replace those of {_printable(roots[name])}, which has the "
+                f"its documents would replace those of {name_of(roots[name])}, which has the "
                 "same name; give the folder above both"
             )
-            yield SourceProblem(_printable(source), "", reason)
+            yield SourceProblem(name_of(source), "", reason)
             continue
         # A source without any text is a mistake; an empty file among others (every Python package
         # has one) is not.
         is_empty = True
         blank: list[Document] = []
-        for item in _read_source(source, name, labels, text_field, skip):
+        for item in _read_source(source, name, wishes):
             if isinstance(item, Document) and (not item.text or item.text.isspace()):
                 blank.append(item)
                 continue
@@ -186,49 +201,97 @@ def _read_all(
             yield item
         if is_empty:
             reason = "holds no text, so there is nothing of it to protect; check the path"
-            yield SourceProblem(_printable(source), "", reason)
+            yield SourceProblem(name_of(source), "", reason)
         else:
             yield from blank
 
 
-def _read_source(
-    source: str,
-    name: str,
-    labels: Document,
-    text_field: str | None,
-    skip: str | os.PathLike[str] | None,
-) -> Iterator[Document | SourceProblem]:
-    """The file, or every file below the directory: depth first, names in code point order."""
-    if source == "-":
-        yield _whole("standard input", name, _read_stdin(), labels)
-        return
+def _read_source(source: str, name: str, wishes: _Wishes) -> Iterator[Document | SourceProblem]:
+    shown = "standard input" if source == "-" else name_of(source)
+    if source != "-" and os.path.isdir(source):  # noqa: PTH112
+        yield from _read_folder(source, name, wishes)
+    elif wishes.revision is not None:
+        yield SourceProblem(shown, "", "is no git repository; leave out --revision")
+    else:
+        open = _open_stdin if source == "-" else partial(_open, Path(source))
+        yield from _read_file(_File(shown, name, name, open), None, wishes)
+
+
+# ---- trees ---------------------------------------------------------------------------------------
+
+
+def _read_folder(source: str, name: str, wishes: _Wishes) -> Iterator[Document | SourceProblem]:
+    """Every file below the folder: depth first, names in code point order."""
+    root = Path(source)
+    tree = _Tree(name_of(source), _licences_on_disk(root))
     # A stack, not recursion: paths can be nested deeper than Python's calls.
-    pending: list[tuple[Path, str, frozenset[tuple[int, int]]]] = [
-        (Path(source), name, frozenset())
-    ]
+    pending: list[tuple[str, Ignored, frozenset[tuple[int, int]]]] = [("", Ignored(), frozenset())]
     while pending:
-        path, name, above = pending.pop()
-        shown = _printable(str(path))
+        path, ignored, above = pending.pop()
+        place = root / path
+        shown, id = name_of(str(place)), f"{name}/{name_of(path)}" if path else name
         try:
-            status = path.stat()
-            if stat.S_ISDIR(status.st_mode):
-                here = (status.st_dev, status.st_ino)
-                if here in above:
-                    reason = "a loop of symbolic links: it leads back to a folder above it"
-                    yield SourceProblem(shown, "", reason)
-                elif not _is_same(skip, status):
-                    inside = sorted(entry for entry in os.listdir(path) if entry[0] != ".")  # noqa: PTH208
-                    pending += (
-                        (path / entry, f"{name}/{_printable(entry)}", above | {here})
-                        for entry in reversed(inside)
-                    )
-            elif _is_rows(path):
-                with _open(path) as file:
-                    yield from _rows(file, shown, name, labels, text_field)
-            else:
-                yield _whole(shown, name, _read_regular(path), labels)
-        except _READ_ERRORS as error:
-            yield SourceProblem(shown, "", _reason(error))
+            status = place.stat()
+            if not stat.S_ISDIR(status.st_mode):
+                if path not in ignored:
+                    file = _File(shown, id, path, partial(_open, place))
+                    yield from _read_file(file, tree, wishes)
+                continue
+            here = (status.st_dev, status.st_ino)
+            if f"{path}/" in ignored or _is_same(wishes.skip, status):
+                continue
+            if here in above:
+                reason = "a loop of symbolic links: it leads back to a folder above it"
+                yield SourceProblem(shown, "", reason)
+                continue
+            names = os.listdir(place)  # noqa: PTH208 keeps names that are no UTF-8
+            if is_repository(place, names):
+                yield from _read_repository(place, shown, id, wishes)
+                continue
+            if wishes.revision is not None and not path:
+                reason = "is no git repository; leave out --revision"
+                yield SourceProblem(shown, "", reason)
+                return
+            ignored = ignored.below(place, path, names)
+            prefix = f"{path}/" if path else ""
+            pending += (
+                (prefix + entry, ignored, above | {here})
+                for entry in sorted(names, reverse=True)
+                if entry[0] != "."
+            )
+        except READ_ERRORS as error:
+            yield SourceProblem(shown, "", reason_of(error))
+    _tell(tree, wishes)
+
+
+def _read_repository(
+    path: Path, shown: str, name: str, wishes: _Wishes
+) -> Iterator[Document | SourceProblem]:
+    try:
+        with Repository(path, wishes.revision) as repository:
+            on_disk = repository.is_on_disk
+            licences = _licences_on_disk(path) if on_disk else _licences_of_commit(repository)
+            tree = _Tree(shown, licences, repository.url, repository.commit)
+            skipped = _inside(path, wishes.skip)
+            for item in repository.files():
+                if skipped and item.path.startswith(skipped):
+                    continue
+                if item.kind != "file":
+                    tree.left_out[item.kind] += 1
+                    continue
+                place = path / item.path
+                open = partial(_open, place) if on_disk else partial(_open_object, repository, item)
+                file = _File(name_of(str(place)), f"{name}/{name_of(item.path)}", item.path, open)
+                here = tree if item.is_tracked else replace(tree, url="")
+                yield from _read_file(file, here, wishes)
+            _tell(tree, wishes)
+    except READ_ERRORS as error:
+        yield SourceProblem(shown, "", reason_of(error))
+
+
+def _tell(tree: _Tree, wishes: _Wishes) -> None:
+    if wishes.note is not None and tree.left_out:
+        wishes.note(SourceNote(tree.shown, dict(sorted(tree.left_out.items()))))
 
 
 def _is_same(path: str | os.PathLike[str] | None, status: os.stat_result) -> bool:
@@ -238,9 +301,115 @@ def _is_same(path: str | os.PathLike[str] | None, status: os.stat_result) -> boo
         return False
 
 
-def _is_rows(path: Path) -> bool:
-    name = path.name.lower().removesuffix(".gz")
-    return name.endswith((".jsonl", ".ndjson"))
+def _inside(root: Path, skip: str | os.PathLike[str] | None) -> str:
+    """How the paths inside the root begin that are to be skipped; empty if none are."""
+    with suppress(OSError, ValueError):
+        if skip is not None:
+            return f"{Path(skip).resolve().relative_to(root.resolve())}/"
+    return ""
+
+
+def _licences_on_disk(root: Path) -> Licences:
+    def names_in(folder: str) -> list[str]:
+        with suppress(OSError):
+            return os.listdir(root / folder)  # noqa: PTH208
+        return []
+
+    def read(path: str) -> str:
+        with suppress(*READ_ERRORS), _open(root / path) as file:
+            return file.read(_BEGINNING_BYTES).decode("utf-8", "replace")
+        return ""
+
+    return Licences(names_in, read)
+
+
+def _licences_of_commit(repository: Repository) -> Licences:
+    names: dict[str, dict[str, RepositoryFile]] = {}
+
+    def list_names() -> None:
+        for file in repository.files():
+            folder, _, name = file.path.rpartition("/")
+            parent, _, folder_name = folder.rpartition("/")
+            if file.kind == "file" and (is_evidence(name) or is_evidence(folder_name)):
+                names.setdefault(folder, {})[name] = file
+                names.setdefault(parent, {})[folder_name] = file
+
+    def names_in(folder: str) -> list[str]:
+        if not names:
+            names[""] = {}
+            list_names()
+        return list(names.get(folder, ()))
+
+    def read(path: str) -> str:
+        folder, _, name = path.rpartition("/")
+        with suppress(*READ_ERRORS), repository.open(names[folder][name]) as file:
+            return file.read(_BEGINNING_BYTES).decode("utf-8", "replace")
+        return ""
+
+    return Licences(names_in, read)
+
+
+# ---- files ---------------------------------------------------------------------------------------
+
+
+def _read_file(
+    file: _File, tree: _Tree | None, wishes: _Wishes
+) -> Iterator[Document | SourceProblem]:
+    """The documents of one file; inside a tree, what is no text is counted there instead."""
+    try:
+        # Before the file is opened: of a commit, one object is read at a time.
+        label = _labelling(file, tree, wishes.labels)
+        if is_rows(file.path):
+            with file.open() as stream:
+                rows = read_rows(stream, file.shown, file.id, label, wishes.text_field)
+                first = next(rows, None)
+                if first is None:
+                    return
+                if tree is None or isinstance(first, Document):
+                    yield first
+                    yield from rows
+                    return
+        with file.open() as stream:
+            data = stream.read(_BEGINNING_BYTES)
+            if tree is not None and 0 in data and is_binary(data):
+                tree.left_out["binary file"] += 1
+                return
+            data += stream.read(MAX_DOCUMENT_BYTES + 1 - len(data))
+        text = decode(file.shown, data)
+        if isinstance(text, str):
+            if tree is not None and _LFS_POINTER.match(text):
+                tree.left_out["Git LFS pointer"] += 1
+            else:
+                yield label(file.id, text)
+        elif tree is not None and len(data) <= MAX_DOCUMENT_BYTES and is_binary(data):
+            tree.left_out["binary file"] += 1
+        else:
+            yield text
+    except READ_ERRORS as error:
+        yield SourceProblem(file.shown, "", reason_of(error))
+
+
+def _labelling(file: _File, tree: _Tree | None, given: Document) -> Callable[[str, str], Document]:
+    """What makes a Document of an id and a text of this file."""
+    template = given.url or (tree.url if tree else "")
+    revision = tree.revision if tree else ""
+    if "{revision}" in template and not revision:
+        template = ""
+    # In one pass, so that no name of a file is taken for a field.
+    path = quote(os.fsencode(file.path), safe="/")
+    above = "" if given.licence or tree is None else tree.licences.of(file.path)
+
+    def label(id: str, text: str) -> Document:
+        values = {"{id}": quote(id, safe="/"), "{path}": path, "{revision}": revision}
+        return replace(
+            given,
+            id=id,
+            text=text,
+            licence=given.licence or of_head(text) or above,
+            url=re.sub(r"\{\w+\}", lambda field: values[field[0]], template),
+        )
+
+    return label
 
 
 def _open(path: Path) -> BinaryIO:
@@ -261,152 +430,22 @@ def _open(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _read_regular(path: Path) -> bytes:
-    with _open(path) as file:
-        return file.read(_MAX_DOCUMENT_BYTES + 1)
+def _open_object(repository: Repository, file: RepositoryFile) -> BinaryIO:
+    stream = repository.open(file)
+    return cast(BinaryIO, _Unpacked(stream)) if file.path.lower().endswith(".gz") else stream
 
 
-def _read_stdin() -> bytes:
-    return sys.stdin.buffer.read(_MAX_DOCUMENT_BYTES + 1)
+class _Unpacked(gzip.GzipFile):
+    """A gzip stream that closes what it reads from."""
+
+    def __init__(self, packed: BinaryIO) -> None:
+        super().__init__(fileobj=packed, mode="rb")
+        self._packed = packed
+
+    def close(self) -> None:
+        super().close()
+        self._packed.close()
 
 
-def _whole(shown: str, id: str, data: bytes, labels: Document) -> Document | SourceProblem:
-    text = _decode(shown, data)
-    return text if isinstance(text, SourceProblem) else _labelled(labels, id, text)
-
-
-def _decode(name: str, data: bytes) -> str | SourceProblem:
-    if len(data) > _MAX_DOCUMENT_BYTES:
-        return SourceProblem(name, "", _too_long("document"))
-    for mark, encoding in _OTHER_MARKS:
-        if data.startswith(mark):
-            way_out = f"convert it with: iconv -f {encoding} -t UTF-8"
-            return SourceProblem(
-                name, "byte 0", f"{encoding} text where UTF-8 is expected; {way_out}"
-            )
-    nul = data.find(0)
-    if nul >= 0:
-        reason = "a NUL byte: this is binary, not text; extract its text or leave it out"
-        return SourceProblem(name, f"byte {nul}", reason)
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return SourceProblem(name, f"byte {error.start}", _not_utf8(data[error.start]))
-
-
-def _rows(
-    file: BinaryIO, shown: str, name: str, labels: Document, text_field: str | None
-) -> Iterator[Document | SourceProblem]:
-    number = 0
-    while True:
-        try:
-            line = file.readline(_MAX_DOCUMENT_BYTES + 1)
-        except _READ_ERRORS as error:
-            yield SourceProblem(shown, f"after line {number}", _reason(error))
-            return
-        if not line:
-            return
-        number += 1
-        if len(line) > _MAX_DOCUMENT_BYTES:
-            yield SourceProblem(shown, f"line {number}", _too_long("row") + "; stopped here")
-            return
-        if number == 1:
-            line = line.removeprefix(_UTF8_MARK)
-        if not line.isspace():
-            yield _row(line, shown, number, f"{name}#{number}", labels, text_field)
-
-
-def _row(
-    line: bytes,
-    shown: str,
-    number: int,
-    default_id: str,
-    labels: Document,
-    text_field: str | None,
-) -> Document | SourceProblem:
-    import msgspec  # here, so that `import dedup` stays quick
-
-    place = f"line {number}"
-    text_fields = _TEXT_FIELDS if text_field is None else (text_field,)
-    try:
-        row = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
-        wanted = {*_ID_FIELDS, *text_fields}.union(*_LABEL_FIELDS.values())
-        values = {key: msgspec.json.decode(row[key]) for key in wanted & row.keys()}
-    except UnicodeDecodeError:
-        return SourceProblem(shown, place, _bad_byte(line))
-    except (msgspec.MsgspecError, RecursionError) as error:
-        return SourceProblem(shown, place, f"not a row of JSON lines, one object a line: {error}")
-
-    found = next(((key, values[key]) for key in text_fields if values.get(key) is not None), None)
-    if found is None:
-        has = ", ".join(row) or "no fields"
-        looked = ", ".join(text_fields)
-        reason = (
-            f"no text: expected a field {looked}, the row has {has}; name one with --text-field"
-        )
-        return SourceProblem(shown, place, reason)
-    key, text = found
-    if isinstance(text, list) and all(isinstance(part, str) for part in text):
-        text = "\n\n".join(text)
-    if not isinstance(text, str):
-        return SourceProblem(shown, place, f"field {key} is neither a string nor a list of strings")
-
-    try:
-        id = _label(values, _ID_FIELDS)
-        given = {field: _label(values, keys) for field, keys in _LABEL_FIELDS.items()}
-    except ValueError as error:
-        return SourceProblem(shown, place, str(error))
-    document = _labelled(labels, id or default_id, text)
-    return replace(document, **{field: value for field, value in given.items() if value})
-
-
-def _label(values: dict[str, object], keys: tuple[str, ...]) -> str:
-    """The first of the fields that has a value, as text; empty if none has."""
-    for key in keys:
-        value = values.get(key)
-        if value is None or value == "":
-            continue
-        parts = value if isinstance(value, list) else [value]
-        if not all(isinstance(part, str | int | float) for part in parts):
-            raise ValueError(f"field {key} is neither a string nor a list of strings")
-        return ", ".join(map(str, parts))
-    return ""
-
-
-def _labelled(labels: Document, id: str, text: str) -> Document:
-    url = labels.url.replace("{id}", quote(id, safe="/"))
-    return replace(labels, id=id, text=text, url=url)
-
-
-def _printable(name: str) -> str:
-    """The name with bytes that are no UTF-8 written out: an id must be valid Unicode."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"{error.strerror}; check the path"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}; make it readable or leave it out"
-    if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
-        return f"damaged gzip ({error}); get it again or leave it out"
-    return str(error)
-
-
-def _not_utf8(byte: int) -> str:
-    return (
-        f"0x{byte:02x} is not UTF-8; convert it, for example with: iconv -f LATIN1 -t UTF-8, "
-        "or leave it out"
-    )
-
-
-def _bad_byte(line: bytes) -> str:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return f"byte {error.start} of the line: {_not_utf8(line[error.start])}"
-    return "not UTF-8"
-
-
-def _too_long(what: str) -> str:
-    return f"a {what} of more than {_MAX_DOCUMENT_BYTES} bytes; split it into smaller ones"
+def _open_stdin() -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer)  # not ours to close

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -92,21 +93,66 @@ def test_what_cannot_be_read_is_listed_and_the_rest_is_protected(run: Run, tmp_p
     folder = tmp_path / "books"
     folder.mkdir()
     (folder / "a.txt").write_text(PROTECTED)
-    (folder / "b.bin").write_bytes(b"\x7fELF\0")
     (folder / "c.txt").write_bytes(b"caf\xe9")
     (folder / "d.jsonl").write_text('{"id": "row", "text": "some text"}\nnot json\n')
     os.mkfifo(folder / "e")
     added = run("index", "add", "b.idx", "books")
     assert added.status == 2
     assert [line.split(": ")[2:4] for line in added.err.splitlines()] == [
-        ["books/b.bin", "byte 4"],
         ["books/c.txt", "byte 3"],
         ["books/d.jsonl", "line 2"],
         ["books/e", "is a named pipe, not a regular file; pass its text on standard input, as -"],
     ]
     assert "2 documents read" in added.out
-    assert "4 problems, listed above: not protected" in added.out
+    assert "3 problems, listed above: not protected" in added.out
     assert run("check", "--index", "b.idx", stdin=PROTECTED).status == 1
+
+
+def test_binary_files_of_a_folder_are_counted_and_are_no_failure(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books/a.txt").write_text(PROTECTED)
+    (tmp_path / "books/b.bin").write_bytes(b"\x7fELF\0")
+    added = run("index", "add", "b.idx", "books")
+    assert (added.status, added.err) == (0, "dedup: books: left out 1 binary file\n")
+    assert added.out.startswith("1 document read (1 file left out), ")
+    named = run("index", "add", "b.idx", "books/b.bin")
+    assert named.status == 2
+    assert "books/b.bin: byte 4: a NUL byte: this is binary, not text" in named.err
+
+
+def test_licences_found_are_summed_up_and_a_given_one_stands(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "books").mkdir()
+    for number, tag in enumerate(["MIT", "mit", "Apache-2.0", ""]):
+        text = f"// SPDX-License-Identifier: {tag}\n{PROTECTED}"
+        (tmp_path / f"books/{number}.js").write_text(text)
+    added = run("index", "add", "b.idx", "books")
+    assert "licences: MIT 2, Apache-2.0 1, none found 1" in added.out.splitlines()
+    given = run("index", "add", "c.idx", "books", "--licence", "mine")
+    assert "licences" not in given.out
+    check = run("check", "--index", "c.idx", "--format", "json", stdin=PROTECTED)
+    assert json.loads(check.out)["matches"][0]["licence"] == "mine"
+
+
+def test_repository_is_read_at_a_revision(run: Run, tmp_path: Path) -> None:
+    repository = tmp_path / "books"
+    who = ("-c", "user.name=n", "-c", "user.email=e@x", "-c", "init.defaultBranch=main")
+    git = partial(subprocess.run, check=True, cwd=tmp_path, capture_output=True)
+    git(["git", *who, "init", "books"])
+    (repository / "moby.txt").write_text(PROTECTED)
+    git(["git", *who, "-C", "books", "add", "."])
+    git(["git", *who, "-C", "books", "commit", "-m", "one"])
+    git(["git", *who, "-C", "books", "tag", "v1"])
+    (repository / "moby.txt").write_text(HARMLESS)
+    url = ("--url", "https://x/{revision}/{path}")
+    assert run("index", "add", "b.idx", "books", "--revision", "v1", *url).status == 0
+    (found,) = json.loads(
+        run("check", "--index", "b.idx", "--format", "json", stdin=PROTECTED).out
+    )["matches"]
+    assert found["document"] == "books/moby.txt"
+    assert re.fullmatch(r"https://x/[0-9a-f]{40}/moby\.txt", found["url"])
+    wrong = run("index", "add", "b.idx", "books", "--revision", "v2")
+    assert wrong.status == 2
+    assert "books: no commit is called 'v2'; see: git -C " in wrong.err
 
 
 def test_no_index_is_made_of_nothing(run: Run, tmp_path: Path) -> None:

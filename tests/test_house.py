@@ -30,6 +30,8 @@ ORDER = [
     "grammars",
     "parse_worker",
     "syntax",
+    "language",
+    "markup",
     "units",
     "fingerprint",
     "match",

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dedup.errors import SourceError
-from dedup.source import Document, SourceProblem, read_sources, read_text
+from dedup.source import Document, SourceNote, SourceProblem, read_sources, read_text
 
 Read = Callable[..., tuple[list[Document], list[SourceProblem]]]
 
@@ -131,7 +131,8 @@ def test_labels_go_to_every_document(tmp_path: Path, read: Read) -> None:
 
 
 def test_unknown_field_in_url_template_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"unknown field \{name\} in url template .* only \{id\}"):
+    known = r"only \{id\}, \{path\}, \{revision\} are known"
+    with pytest.raises(ValueError, match=rf"unknown field \{{name\}} in url template .* {known}"):
         read_sources([], url="https://x/{name}")
 
 
@@ -187,11 +188,107 @@ def test_directory_without_documents_is_a_problem(tmp_path: Path, read: Read) ->
 
 def test_bad_file_in_a_directory_stops_no_other(tmp_path: Path, read: Read) -> None:
     write(tmp_path / "d/a.txt", "a")
-    write(tmp_path / "d/b.bin", b"\0\1")
+    write(tmp_path / "d/b.txt", b"caf\xe9")
     write(tmp_path / "d/c.txt", "c")
     documents, problems = read(tmp_path / "d")
     assert [document.id for document in documents] == ["d/a.txt", "d/c.txt"]
-    assert [problem.name for problem in problems] == [str(tmp_path / "d/b.bin")]
+    assert [problem.name for problem in problems] == [str(tmp_path / "d/b.txt")]
+
+
+def test_binary_files_in_a_directory_are_left_out_and_counted(tmp_path: Path, read: Read) -> None:
+    folder = tmp_path / "d"
+    write(folder / "a.txt", "a")
+    write(folder / "image.png", b"\x89PNG\r\n\x1a\n\0\0" + bytes(200_000))
+    write(folder / "late.bin", b"\x01text" * 20_000 + b"\0")
+    write(folder / "small.gif", b"GIF89a\x01\xff")
+    write(folder / "packed.tar.gz", gzip.compress(bytes(9999)))
+    write(
+        folder / "big.dat", b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n"
+    )
+    write(folder / "utf16.txt", "two".encode("utf-16"))
+    notes: list[SourceNote] = []
+    documents, problems = read(folder, note=notes.append)
+    assert [document.id for document in documents] == ["d/a.txt"]
+    assert [Path(problem.name).name for problem in problems] == ["utf16.txt"]  # it is text
+    assert [str(note) for note in notes] == [
+        f"{folder}: left out 1 Git LFS pointer, 4 binary files"
+    ]
+    assert notes[0].total == 5
+    assert read(folder / "image.png")[1][0].place == "byte 8"  # it was named, so it is missed
+
+
+def test_gitignore_of_a_directory_is_honoured(tmp_path: Path, read: Read) -> None:
+    folder = tmp_path / "d"
+    write(folder / ".gitignore", "\ufeff# no\n*.log\r\n/build/\n!keep.log\n/top.txt\n//\n!\n\\\n")
+    write(folder / "a/.gitignore", "!special.log\nlocal.txt\n")
+    for name in ("x.log", "keep.log", "build/o.txt", "top.txt", "local.txt"):
+        write(folder / name, name)
+        write(folder / "a" / name, name)
+    write(folder / "a/special.log", "special")
+    ids = [document.id for document in read(folder)[0]]
+    assert ids == [
+        *("d/a/build/o.txt", "d/a/keep.log", "d/a/special.log", "d/a/top.txt"),
+        *("d/keep.log", "d/local.txt"),
+    ]
+    assert [document.id for document in read(folder / "x.log")[0]] == ["x.log"]
+
+
+def test_gitignore_cannot_stop_a_reader(tmp_path: Path, read: Read) -> None:
+    folder = tmp_path / "d"
+    write(folder / ".gitignore", "*a" * 30 + "b\n*.log\n")
+    write(folder / ("a" * 250), "a")
+    write(folder / "x.log", "x")
+    assert [document.text for document in read(folder)[0]] == ["a"]
+    (folder / ".gitignore").unlink()
+    os.mkfifo(folder / ".gitignore")
+    assert len(read(folder)[0]) == 2
+
+
+def test_file_that_vanishes_is_a_problem_and_the_rest_is_read(tmp_path: Path, read: Read) -> None:
+    for name in ("a.txt", "b.txt", "c.txt"):
+        write(tmp_path / "d" / name, name)
+    items = read_sources([tmp_path / "d"])
+    assert isinstance(next(items), Document)
+    (tmp_path / "d/b.txt").unlink()
+    problem, document = items
+    assert "No such file or directory" in str(problem)
+    assert isinstance(document, Document) and document.id == "d/c.txt"
+
+
+def test_documents_get_the_licence_that_the_tree_states(tmp_path: Path, read: Read) -> None:
+    folder = tmp_path / "d"
+    write(folder / "pyproject.toml", '[project]\nlicense = "MIT"\n')
+    write(folder / "own.c", "/* SPDX-License-Identifier: GPL-2.0+ */\nint x;\n")
+    write(folder / "sub/plain.c", "int y;\n")
+    write(folder / "rows.jsonl", rows({"text": "a"}, {"text": "b", "license": "apache 2.0"}))
+    found = {document.id: document.licence for document in read(folder)[0]}
+    assert found == {
+        "d/pyproject.toml": "MIT",
+        "d/own.c": "GPL-2.0-or-later",
+        "d/sub/plain.c": "MIT",
+        "d/rows.jsonl#1": "MIT",
+        "d/rows.jsonl#2": "Apache-2.0",
+    }
+    given = {document.licence for document in read(folder, licence="mine")[0]}
+    assert given == {"mine", "Apache-2.0"}
+    assert read(folder / "own.c")[0][0].licence == "GPL-2.0-or-later"
+
+
+def test_path_is_inside_the_source_and_unknown_revision_gives_no_url(
+    tmp_path: Path, read: Read
+) -> None:
+    write(tmp_path / "d/a b/{id}.txt", "a")
+    (document,), _ = read(tmp_path / "d", url="https://x/{path}?{id}")
+    assert document.url == "https://x/a%20b/%7Bid%7D.txt?d/a%20b/%7Bid%7D.txt"
+    assert read(tmp_path / "d", url="https://x/{revision}/{path}")[0][0].url == ""
+
+
+def test_rows_of_another_make_inside_a_tree_are_one_document(tmp_path: Path, read: Read) -> None:
+    path = write(tmp_path / "d/a.jsonl", '{"n": 1}\n{"n": 2}\n')
+    documents, problems = read(tmp_path / "d")
+    assert [document.id for document in documents] == ["d/a.jsonl"]
+    assert not problems
+    assert len(read(path)[1]) == 2  # named itself, it is a file of rows
 
 
 def test_what_could_block_is_a_problem_and_is_not_opened(
