@@ -30,12 +30,13 @@ class Extension {
  public:
   // `gained` is the score on the other side of the point.
   Extension(const uint8_t* query, uint32_t query_tokens, const uint8_t* document,
-            uint32_t document_tokens, int32_t gained)
+            uint32_t document_tokens, int32_t gained, int32_t cost)
       : query_(query),
         document_(document),
         query_tokens_(query_tokens),
         document_tokens_(document_tokens),
-        gained_(gained) {}
+        gained_(gained),
+        cost_(static_cast<int16_t>(cost)) {}
 
   // Runs of equal tokens, nearest first, with distances from the point as positions.
   std::vector<Piece> run() {
@@ -88,7 +89,7 @@ class Extension {
     const auto rows = static_cast<int32_t>(std::min(query_tokens_ - i_, kMaxRows));
     const auto columns = static_cast<int32_t>(
         std::min(document_tokens_ - j_, kMaxRows + static_cast<uint32_t>(kCells)));
-    const int32_t drop = std::clamp(gained_ / 2 + 6, kLeastDrop, kDrop);
+    const int32_t drop = std::clamp(gained_ / 2 + 6, kLeastDrop, kDrop) * cost_;
     // The document's tokens in reading order of the extension, from kBand before the point.
     std::array<uint8_t, kMaxRows + 3 * kCells> document{};
     const uint8_t* from = document_ + Sign * static_cast<int64_t>(j_);
@@ -99,7 +100,7 @@ class Extension {
     before.run.fill(0);
     now.score.fill(kNever);
     for (int32_t skipped = 0; skipped < kCells - kBand && skipped <= columns; ++skipped) {
-      before.score[static_cast<size_t>(skipped + kBand)] = static_cast<int16_t>(-skipped);
+      before.score[static_cast<size_t>(skipped + kBand)] = static_cast<int16_t>(-skipped * cost_);
     }
     int16_t best = 0;
     int32_t best_row = 0, best_k = kBand;
@@ -134,18 +135,20 @@ class Extension {
   }
 
   // One row from the one before. `document` is the token that cell 0 takes with `token`.
-  static void fill(uint8_t token, const uint8_t* document, const Row& before, Row& now,
-                   std::array<int16_t, kCells>& steps) {
+  void fill(uint8_t token, const uint8_t* document, const Row& before, Row& now,
+            std::array<int16_t, kCells>& steps) const {
+    const int16_t cost = cost_;
+    const auto swing = static_cast<int16_t>(kMatchGain + cost);
     std::array<int16_t, kCells> diagonal, upper, equal;
     for (size_t k = 0; k < kCells; ++k) {
       equal[k] = static_cast<int16_t>(-(document[k] == token));  // all ones where equal
-      diagonal[k] = static_cast<int16_t>(before.score[k] + (equal[k] & (kMatchGain + 1)) - 1);
-      upper[k] = static_cast<int16_t>(before.score[k + 1] - 1);
+      diagonal[k] = static_cast<int16_t>(before.score[k] + (equal[k] & swing) - cost);
+      upper[k] = static_cast<int16_t>(before.score[k + 1] - cost);
       now.run[k] = static_cast<int16_t>((before.run[k] + 1) & equal[k]);
       now.score[k] = std::max(diagonal[k], upper[k]);
     }
     for (size_t k = 1; k < kCells; ++k) {
-      now.score[k] = std::max<int16_t>(now.score[k], static_cast<int16_t>(now.score[k - 1] - 1));
+      now.score[k] = std::max<int16_t>(now.score[k], static_cast<int16_t>(now.score[k - 1] - cost));
     }
     for (size_t k = 0; k < kCells; ++k) {
       const auto along = static_cast<int16_t>(kDiagonal + equal[k]);  // kDiagonalEqual is one less
@@ -185,6 +188,7 @@ class Extension {
   const uint8_t* document_;
   const uint32_t query_tokens_, document_tokens_;
   int32_t gained_;
+  const int16_t cost_;
   uint32_t i_ = 0, j_ = 0;
   std::vector<Piece> pieces_;
   std::array<std::array<int16_t, kCells>, kMaxRows + 1> steps_;  // of rows 1 and up
@@ -236,22 +240,23 @@ Screened screen(Fingerprints query, Fingerprints document, int64_t q, int64_t d,
   return screened;
 }
 
-int32_t score_of(std::span<const Piece> pieces) {
+int32_t score_of(std::span<const Piece> pieces, int32_t cost) {
   int32_t score = 0;
   for (size_t i = 0; i < pieces.size(); ++i) {
     score += kMatchGain * static_cast<int32_t>(pieces[i].length);
-    if (i > 0) score -= static_cast<int32_t>(edits_between(pieces[i - 1], pieces[i]));
+    if (i > 0) score -= cost * static_cast<int32_t>(edits_between(pieces[i - 1], pieces[i]));
   }
   return score;
 }
 
-Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d) {
+Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d, int32_t cost) {
   Extension<1> forwards(query.data() + q, static_cast<uint32_t>(query.size()) - q,
-                        document.data() + d, static_cast<uint32_t>(document.size()) - d, 0);
+                        document.data() + d, static_cast<uint32_t>(document.size()) - d, 0, cost);
   const auto after = forwards.run();
   // A backward extension reads query[-i]: it is given the last token before the point.
   const auto before =
-      Extension<-1>(query.data() + q - 1, q, document.data() + d - 1, d, forwards.gained()).run();
+      Extension<-1>(query.data() + q - 1, q, document.data() + d - 1, d, forwards.gained(), cost)
+          .run();
   Alignment alignment;
   auto& pieces = alignment.pieces;
   for (auto piece = before.rbegin(); piece != before.rend(); ++piece) {
@@ -267,7 +272,7 @@ Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t 
       pieces.push_back(moved);
     }
   }
-  alignment.score = score_of(pieces);
+  alignment.score = score_of(pieces, cost);
   return alignment;
 }
 

@@ -2,9 +2,10 @@
 //
 // screen()  tells in some 50 ns whether a place is worth aligning.
 // align()   extends an anchor both ways by banded alignment with an X-drop (Altschul et al.,
-//           Gapped BLAST, 1997): a match gains 2, a mismatch or a gap costs 1, and an extension
-//           ends once it is so far below its best. Long runs of equal tokens are slid over, so a
-//           verbatim copy costs a comparison a token; edits cost a band of 32 cells a token.
+//           Gapped BLAST, 1997): a match gains 2, a mismatch or a gap costs 1 or 2, and an
+//           extension ends once it is so far below its best. Long runs of equal tokens are slid
+//           over, so a verbatim copy costs a comparison a token; edits cost a band of 32 cells a
+//           token.
 //
 // Both take spans of fingerprints (the top byte of each keyed token): unequal tokens agree by
 // chance once in 256. Pure functions; memory is 16 kB of stack whatever the lengths.
@@ -17,7 +18,10 @@
 
 namespace dedup {
 
-inline constexpr int32_t kMatchGain = 2;  // a mismatch or a gap costs 1
+inline constexpr int32_t kMatchGain = 2;
+// What a mismatch or a gap costs. Words agree by chance once in 256, lexemes once in ten: at a cost
+// of 1 unrelated code would align for ever, as LCS covers over two fifths of it.
+inline constexpr int32_t kWordCost = 1, kLexemeCost = 2;
 
 // A run of equal tokens: query [query, query + length) = document [document, document + length).
 struct Piece {
@@ -29,7 +33,7 @@ inline uint32_t edits_between(const Piece& before, const Piece& after) {
   return std::max(after.query - before.query, after.document - before.document) - before.length;
 }
 
-int32_t score_of(std::span<const Piece> pieces);
+int32_t score_of(std::span<const Piece> pieces, int32_t cost);
 
 struct Alignment {
   std::vector<Piece> pieces;  // increasing in both; never touching on one diagonal
@@ -54,6 +58,6 @@ struct Screened {
 Screened screen(Fingerprints query, Fingerprints document, int64_t q, int64_t d, int32_t reach);
 
 // The best alignment through the anchor (q, d). Empty if nothing around it agrees.
-Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d);
+Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d, int32_t cost);
 
 }  // namespace dedup

@@ -13,11 +13,13 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "error.h"
 #include "hash.h"
+#include "lex.h"
 #include "minhash.h"
 #include "search.h"
 #include "segment.h"
@@ -384,6 +386,123 @@ void bind_tokens(py::module_& module) {
   module.def("unicode_version", &dedup::unicode_version);
 }
 
+// ---- lexemes (lexemes.h, lex.h)
+// ------------------------------------------------------------------
+
+using dedup::Lexemes;
+
+Lexemes lex(const py::object& text, const std::string& language) {
+  const std::string_view bytes = utf8(text);
+  const py::gil_scoped_release released;
+  Lexemes lexemes;
+  dedup::lex(bytes, dedup::comments_of(language), lexemes);
+  return lexemes;
+}
+
+// The nodes of a syntax tree as lexemes; what stands in the text is read off their spans.
+Lexemes syntax_lexemes(const py::object& text, const Array<std::uint8_t>& classes,
+                       const Array<std::uint64_t>& symbols, const Array<std::uint32_t>& starts,
+                       const Array<std::uint32_t>& ends) {
+  const std::string_view bytes = utf8(text);
+  const auto kinds = view(classes, "classes");
+  const auto names = view(symbols, "symbols");
+  const auto from = view(starts, "starts");
+  const auto to = view(ends, "ends");
+  const std::size_t size = kinds.size();
+  if (names.size() != size || from.size() != size || to.size() != size) {
+    throw dedup::ArgumentError("classes, symbols, starts and ends have one value for each node");
+  }
+  Lexemes lexemes;
+  std::uint32_t before = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    if (from[i] < before || to[i] < from[i] || to[i] > bytes.size() ||
+        kinds[i] >= dedup::kLexemeClasses) {
+      throw dedup::ArgumentError("node " + std::to_string(i) + " has no class, or lies before " +
+                                 "the one before it or past the text's end");
+    }
+    before = to[i];
+    const auto kind = static_cast<dedup::LexemeClass>(kinds[i]);
+    const std::string_view written = bytes.substr(from[i], to[i] - from[i]);
+    const bool fixed = kind == dedup::LexemeClass::kFixed;
+    lexemes.add(kind, fixed ? names[i] : 0, fixed ? names[i] : dedup::lexeme_hash(written),
+                dedup::is_telling(kind, written), from[i], to[i]);
+  }
+  return lexemes;
+}
+
+template <typename Word>
+Array<Word> copied(const std::vector<Word>& words) {
+  return Array<Word>(static_cast<py::ssize_t>(words.size()), words.data());
+}
+
+// Moves spans from a text to the one it was decoded from, whose byte at i is offsets[i] there.
+void relocate(Lexemes& lexemes, const Array<std::uint32_t>& offsets) {
+  const auto places = view(offsets, "offsets");
+  const auto move = [&](std::uint32_t& at) {
+    if (at >= places.size()) {
+      throw dedup::ArgumentError("offsets has " + std::to_string(places.size()) + " values, byte " +
+                                 std::to_string(at) + " has none");
+    }
+    at = places[at];
+  };
+  for (std::size_t i = 0; i < lexemes.size(); ++i) {
+    // The end is that of the last byte, not where the next one begins: an escape may lie between.
+    const bool empty = lexemes.ends[i] == lexemes.starts[i];
+    move(lexemes.starts[i]);
+    if (empty) {
+      lexemes.ends[i] = lexemes.starts[i];
+    } else {
+      move(lexemes.ends[i]);
+    }
+  }
+}
+
+void shift(Lexemes& lexemes, std::uint32_t by) {
+  for (std::uint32_t& at : lexemes.starts) at += by;
+  for (std::uint32_t& at : lexemes.ends) at += by;
+}
+
+void extend(Lexemes& lexemes, const Lexemes& other) {
+  const std::uint32_t end = lexemes.size() == 0 ? 0 : lexemes.ends.back();
+  if (other.size() != 0 && other.starts.front() < end) {
+    throw dedup::ArgumentError("lexemes come in the order of their text");
+  }
+  for (std::size_t i = 0; i < other.size(); ++i) {
+    lexemes.add(static_cast<dedup::LexemeClass>(other.classes[i]), other.symbols[i], other.raws[i],
+                other.telling[i] != 0, other.starts[i], other.ends[i]);
+  }
+}
+
+void bind_lexemes(py::module_& module) {
+  using namespace py::literals;
+  py::class_<Lexemes>(module, "Lexemes")
+      .def(py::init<>())
+      .def("__len__", &Lexemes::size)
+      .def_property_readonly("classes", [](const Lexemes& own) { return copied(own.classes); })
+      .def_property_readonly("symbols", [](const Lexemes& own) { return copied(own.symbols); })
+      .def_property_readonly("raws", [](const Lexemes& own) { return copied(own.raws); })
+      .def_property_readonly("starts", [](const Lexemes& own) { return copied(own.starts); })
+      .def_property_readonly("ends", [](const Lexemes& own) { return copied(own.ends); })
+      .def("relocate", &relocate, py::arg("offsets").noconvert())
+      .def("shift", &shift, "by"_a)
+      .def("extend", &extend, "other"_a);
+  module.def("lex", &lex, "text"_a, "language"_a = "");
+  module.def(
+      "lex_chunks",
+      [](const py::sequence& chunks, const std::string& language) {
+        const Texts texts(chunks);
+        Lexemes lexemes;
+        dedup::Lexer lexer(dedup::comments_of(language));
+        for (const std::string_view chunk : texts.views()) lexer.feed(chunk, lexemes);
+        lexer.finish(lexemes);
+        return lexemes;
+      },
+      "chunks"_a, "language"_a = "");
+  module.def("syntax_lexemes", &syntax_lexemes, "text"_a, py::arg("classes").noconvert(),
+             py::arg("symbols").noconvert(), py::arg("starts").noconvert(),
+             py::arg("ends").noconvert());
+}
+
 // ---- segments, search (segment.h, search.h) -----------------------------------------------------
 
 dedup::TokenKey token_key(const std::optional<py::bytes>& key) {
@@ -409,23 +528,24 @@ std::vector<dedup::Tombstones> tombstones(const std::vector<std::vector<std::uin
   return bits;
 }
 
-// As dedup.match takes it apart: where, byte spans, and counts.
-py::tuple as_tuple(const dedup::Match& match) {
-  return py::make_tuple(match.segment, match.document, match.query_span.start, match.query_span.end,
-                        match.document_span.start, match.document_span.end,
-                        match.query_to - match.query_from, match.document_to - match.document_from,
-                        match.matched, match.run, match.columns, match.containment, match.sources,
-                        match.supplied);
-}
+// Name, start, end, first line, last line, first node, nodes.
+using Unit = std::tuple<std::string, std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t,
+                        std::uint32_t, std::uint32_t>;
 
-py::list as_list(const std::vector<dedup::Match>& matches) {
-  py::list list(matches.size());
-  for (std::size_t i = 0; i < matches.size(); ++i) list[i] = as_tuple(matches[i]);
-  return list;
+std::vector<dedup::UnitInfo> units_of(const std::vector<Unit>& units, std::size_t nodes) {
+  std::vector<dedup::UnitInfo> infos;
+  for (const auto& [name, start, end, first_line, last_line, first, count] : units) {
+    if (std::uint64_t{first} + count > nodes) {
+      throw dedup::ArgumentError("unit " + name + " has nodes past the last");
+    }
+    infos.push_back({name, start, end, first_line, last_line, {first, count}});
+  }
+  return infos;
 }
 
 std::vector<std::vector<dedup::Match>> search_all(const dedup::Searcher& searcher,
                                                   const std::vector<std::string_view>& texts,
+                                                  const std::vector<dedup::CodeInfo>& syntaxes,
                                                   std::size_t threads) {
   std::vector<std::vector<dedup::Match>> found(texts.size());
   std::atomic<std::size_t> next = 0;
@@ -434,7 +554,7 @@ std::vector<std::vector<dedup::Match>> search_all(const dedup::Searcher& searche
   const auto work = [&] {
     for (std::size_t i = next++; i < texts.size(); i = next++) {
       try {
-        found[i] = searcher.search(texts[i]);
+        found[i] = searcher.search(texts[i], {}, i < syntaxes.size() ? &syntaxes[i] : nullptr);
       } catch (...) {
         const std::lock_guard lock(guard);
         if (!failure) failure = std::current_exception();
@@ -455,21 +575,25 @@ void bind_index(py::module_& module) {
   using dedup::Scheme;
   const Scheme defaults;
   py::class_<Scheme>(module, "Scheme")
-      .def(py::init([](std::uint32_t tile_size, std::uint32_t tile_stride,
-                       std::uint32_t gapped_shape, std::uint32_t gapped_stride,
-                       std::uint32_t window_size, std::uint32_t window_stride,
-                       std::uint32_t shingle_size, std::uint32_t bands, std::uint32_t rows) {
-             const Scheme scheme{
-                 tile_size,     tile_stride,  gapped_shape, gapped_stride, window_size,
-                 window_stride, shingle_size, bands,        rows,          {}};
-             scheme.check();
-             return scheme;
-           }),
-           py::kw_only(), "tile_size"_a = defaults.tile_size,
-           "tile_stride"_a = defaults.tile_stride, "gapped_shape"_a = defaults.gapped_shape,
-           "gapped_stride"_a = defaults.gapped_stride, "window_size"_a = defaults.window_size,
-           "window_stride"_a = defaults.window_stride, "shingle_size"_a = defaults.shingle_size,
-           "bands"_a = defaults.bands, "rows"_a = defaults.rows)
+      .def(
+          py::init([](std::uint32_t tile_size, std::uint32_t tile_stride,
+                      std::uint32_t gapped_shape, std::uint32_t gapped_stride,
+                      std::uint32_t window_size, std::uint32_t window_stride,
+                      std::uint32_t shingle_size, std::uint32_t bands, std::uint32_t rows,
+                      std::uint32_t least_distinct) {
+            const Scheme scheme{
+                tile_size,    tile_stride, gapped_shape, gapped_stride,  window_size, window_stride,
+                shingle_size, bands,       rows,         least_distinct, {}};
+            scheme.check();
+            return scheme;
+          }),
+          py::kw_only(), "tile_size"_a = defaults.tile_size, "tile_stride"_a = defaults.tile_stride,
+          "gapped_shape"_a = defaults.gapped_shape, "gapped_stride"_a = defaults.gapped_stride,
+          "window_size"_a = defaults.window_size, "window_stride"_a = defaults.window_stride,
+          "shingle_size"_a = defaults.shingle_size, "bands"_a = defaults.bands,
+          "rows"_a = defaults.rows, "least_distinct"_a = defaults.least_distinct)
+      .def_static("code", &Scheme::code)
+      .def_static("ast", &Scheme::ast)
       .def_readonly("tile_size", &Scheme::tile_size)
       .def_readonly("tile_stride", &Scheme::tile_stride)
       .def_readonly("gapped_shape", &Scheme::gapped_shape)
@@ -479,6 +603,7 @@ void bind_index(py::module_& module) {
       .def_readonly("shingle_size", &Scheme::shingle_size)
       .def_readonly("bands", &Scheme::bands)
       .def_readonly("rows", &Scheme::rows)
+      .def_readonly("least_distinct", &Scheme::least_distinct)
       .def_property_readonly("guaranteed_tokens", &Scheme::guaranteed_tokens)
       .def("__eq__", [](const Scheme& a, const Scheme& b) { return a == b; });
   py::class_<dedup::SegmentSummary>(module, "SegmentSummary")
@@ -490,22 +615,40 @@ void bind_index(py::module_& module) {
   module.def(
       "key_id", [](const std::optional<py::bytes>& key) { return token_key(key).id(); }, "key"_a);
 
+  module.def(
+      "content_hash",
+      [](const py::object& text, const std::optional<py::bytes>& key) {
+        const std::string_view bytes = utf8(text);
+        return token_key(key)(dedup::lexeme_hash(bytes));
+      },
+      "text"_a, "key"_a);
+
   py::class_<dedup::SegmentWriter>(module, "SegmentWriter")
-      .def(py::init([](const Scheme& scheme, const std::optional<py::bytes>& key) {
-             return std::make_unique<dedup::SegmentWriter>(scheme, token_key(key));
+      .def(py::init([](const dedup::Schemes& schemes, const std::optional<py::bytes>& key) {
+             return std::make_unique<dedup::SegmentWriter>(schemes, token_key(key));
            }),
-           "scheme"_a, "key"_a)
+           "schemes"_a, "key"_a)
       .def(
           "add",
           [](dedup::SegmentWriter& writer, const py::object& text, std::string id,
-             std::string corpus, std::string licence, std::string owner, std::string url) {
+             std::string corpus, std::string licence, std::string owner, std::string url,
+             std::string language, const Lexemes* code, const Lexemes* ast,
+             const std::vector<Unit>& units) {
             const std::string_view bytes = utf8(text);
-            const dedup::DocumentInfo info{std::move(id), std::move(corpus), std::move(licence),
-                                           std::move(owner), std::move(url)};
+            const dedup::DocumentInfo info{std::move(id),      std::move(corpus),
+                                           std::move(licence), std::move(owner),
+                                           std::move(url),     std::move(language)};
+            if (!code) {
+              const py::gil_scoped_release release;
+              return writer.add(info, bytes);
+            }
+            const dedup::CodeInfo parts{*code, ast ? *ast : Lexemes(),
+                                        units_of(units, ast ? ast->size() : 0)};
             const py::gil_scoped_release release;
-            return writer.add(info, bytes);
+            return writer.add(info, bytes, &parts);
           },
-          "text"_a, "id"_a, "corpus"_a, "licence"_a, "owner"_a, "url"_a)
+          "text"_a, "id"_a, "corpus"_a, "licence"_a, "owner"_a, "url"_a, "language"_a = "",
+          "code"_a = py::none(), "ast"_a = py::none(), "units"_a = std::vector<Unit>())
       .def(
           "content_hash",
           [](const dedup::SegmentWriter& writer, const py::object& text) {
@@ -522,7 +665,14 @@ void bind_index(py::module_& module) {
       .def(py::init([](const std::string& path) { return std::make_shared<dedup::Segment>(path); }),
            "path"_a, py::call_guard<py::gil_scoped_release>())
       .def_property_readonly("path", &dedup::Segment::path)
-      .def_property_readonly("scheme", &dedup::Segment::scheme)
+      .def_property_readonly("schemes",
+                             [](const dedup::Segment& segment) {
+                               dedup::Schemes schemes;
+                               for (std::uint32_t v = 0; v < dedup::kViews; ++v) {
+                                 schemes[v] = segment.view(v).scheme();
+                               }
+                               return schemes;
+                             })
       .def_property_readonly("key_id", &dedup::Segment::key_id)
       .def_property_readonly("summary", &dedup::Segment::summary)
       .def("verify", &dedup::Segment::verify, py::call_guard<py::gil_scoped_release>())
@@ -533,7 +683,10 @@ void bind_index(py::module_& module) {
             const dedup::DocumentInfo info = segment.info(index);
             const dedup::DocumentRecord record = segment.document(index);
             return py::make_tuple(info.id, info.corpus, info.licence, info.owner, info.url,
-                                  record.tokens, record.text_bytes, record.content_hash);
+                                  info.language, record.views[dedup::kTextView].tokens,
+                                  record.views[dedup::kCodeView].tokens,
+                                  record.views[dedup::kAstView].tokens, record.units,
+                                  record.text_bytes, record.content_hash);
           },
           "index"_a)
       .def(
@@ -565,36 +718,67 @@ void bind_index(py::module_& module) {
                                                       token_key(key));
            }),
            "segments"_a, "dead"_a, "key"_a)
+      .def_property_readonly("has_code", &dedup::Searcher::has_code)
       .def(
           "search",
-          [](const dedup::Searcher& searcher, const py::object& text, const py::object& prompt) {
+          [](const dedup::Searcher& searcher, const py::object& text, const py::object& prompt,
+             const Lexemes* ast, const std::vector<Unit>& units) {
             const std::string_view bytes = utf8(text);
             const std::string_view supplied = prompt.is_none() ? std::string_view() : utf8(prompt);
-            std::vector<dedup::Match> matches;
-            {
-              const py::gil_scoped_release release;
-              matches = searcher.search(bytes, supplied);
-            }
-            return as_list(matches);
+            dedup::CodeInfo syntax;
+            if (ast) syntax = {Lexemes(), *ast, units_of(units, ast->size())};
+            const py::gil_scoped_release release;
+            return searcher.search(bytes, supplied, ast ? &syntax : nullptr);
           },
-          "text"_a, "prompt"_a = py::none())
+          "text"_a, "prompt"_a = py::none(), "ast"_a = py::none(), "units"_a = std::vector<Unit>())
       .def(
           "search_batch",
-          [](const dedup::Searcher& searcher, const py::list& texts, std::size_t threads) {
-            std::vector<std::string_view> views;
-            for (const py::handle text : texts) {
-              views.push_back(utf8(py::reinterpret_borrow<py::object>(text)));
+          [](const dedup::Searcher& searcher, const py::sequence& texts,
+             const std::vector<std::pair<const Lexemes*, std::vector<Unit>>>& parsed,
+             std::size_t threads) {
+            const Texts kept(texts);
+            std::vector<dedup::CodeInfo> syntaxes;
+            for (const auto& [ast, units] : parsed) {
+              syntaxes.push_back(
+                  {{}, ast ? *ast : Lexemes(), units_of(units, ast ? ast->size() : 0)});
             }
-            std::vector<std::vector<dedup::Match>> found;
-            {
-              const py::gil_scoped_release release;
-              found = search_all(searcher, views, threads);
-            }
-            py::list list(found.size());
-            for (std::size_t i = 0; i < found.size(); ++i) list[i] = as_list(found[i]);
-            return list;
+            const std::vector<std::string_view> views(kept.views().begin(), kept.views().end());
+            const py::gil_scoped_release release;
+            return search_all(searcher, views, syntaxes, threads);
           },
-          "texts"_a, "threads"_a = 1);
+          "texts"_a, "parsed"_a = std::vector<std::pair<const Lexemes*, std::vector<Unit>>>(),
+          "threads"_a = 1);
+
+  using dedup::Match;
+  py::class_<Match>(module, "Found")
+      .def_readonly("view", &Match::view)
+      .def_readonly("segment", &Match::segment)
+      .def_readonly("document", &Match::document)
+      .def_property_readonly("query_start", [](const Match& own) { return own.query_span.start; })
+      .def_property_readonly("query_end", [](const Match& own) { return own.query_span.end; })
+      .def_property_readonly("document_start",
+                             [](const Match& own) { return own.document_span.start; })
+      .def_property_readonly("document_end", [](const Match& own) { return own.document_span.end; })
+      .def_property_readonly("tokens",
+                             [](const Match& own) { return own.query_to - own.query_from; })
+      .def_property_readonly("document_tokens",
+                             [](const Match& own) { return own.document_to - own.document_from; })
+      .def_readonly("matched", &Match::matched)
+      .def_readonly("run", &Match::run)
+      .def_readonly("columns", &Match::columns)
+      .def_readonly("containment", &Match::containment)
+      .def_readonly("sources", &Match::sources)
+      .def_readonly("supplied", &Match::supplied)
+      .def_readonly("same", &Match::same)
+      .def_readonly("same_run", &Match::same_run)
+      .def_readonly("names", &Match::names)
+      .def_readonly("renamed", &Match::renamed)
+      .def_readonly("consistency", &Match::consistency)
+      .def_readonly("telling", &Match::telling)
+      .def_readonly("distinct", &Match::distinct)
+      .def_readonly("unit", &Match::unit)
+      .def_readonly("first_line", &Match::first_line)
+      .def_readonly("last_line", &Match::last_line);
 }
 
 }  // namespace
@@ -605,5 +789,6 @@ PYBIND11_MODULE(_core, module) {
   bind_hashes(module);
   bind_signatures(module);
   bind_tokens(module);
+  bind_lexemes(module);
   bind_index(module);
 }

@@ -14,18 +14,39 @@ struct Scheme {
   uint32_t tile_stride = 8;         // S: every S-th tile of a document is indexed
   uint32_t gapped_shape = 0b11011;  // tokens of a gapped tile that count, bit i = token i
   uint32_t gapped_stride = 13;      // prime, so that no period of edits keeps step with it
-  uint32_t window_size = 64;        // W: shingles of a MinHash window
+  uint32_t window_size = 64;        // W: shingles of a MinHash window; 0: a window is a unit
   uint32_t window_stride = 64;      // tokens from one indexed window to the next
   uint32_t shingle_size = 2;        // tokens of a shingle inside a window
   uint32_t bands = 2;
   uint32_t rows = 2;
-  uint32_t reserved[7] = {};
+  uint32_t least_distinct = 0;  // of the lexemes of a tile, or it is no seed; 0 for `text`
+  uint32_t reserved[6] = {};
 
   bool operator==(const Scheme&) const = default;
 
   uint32_t gapped_span() const { return 32u - static_cast<uint32_t>(__builtin_clz(gapped_shape)); }
   // Any run of so many tokens shared with a document holds one of its tiles whole.
   uint32_t guaranteed_tokens() const { return tile_stride + tile_size - 1; }
+
+  // Of lexemes, whose values are fewer and commoner than words: longer tiles, and no holes.
+  static Scheme code() {
+    Scheme scheme;
+    scheme.tile_size = 14;
+    scheme.gapped_shape = 0;
+    scheme.bands = 0;
+    scheme.least_distinct = 5;
+    return scheme;
+  }
+  // Of syntax nodes, with a signature for each function, method and class.
+  static Scheme ast() {
+    Scheme scheme = code();
+    scheme.tile_size = 16;
+    scheme.window_size = 0;
+    scheme.shingle_size = 4;
+    scheme.bands = 8;
+    scheme.rows = 4;
+    return scheme;
+  }
 
   void check() const {
     const auto within = [](const char* name, uint32_t value, uint32_t low, uint32_t high) {
@@ -41,11 +62,12 @@ struct Scheme {
       throw ArgumentError("scheme: gapped_shape must be 0 or odd (bit 0 is its first token)");
     }
     within("gapped_stride", gapped_stride, 1, 256);
-    within("window_size", window_size, 8, 1024);
+    if (window_size != 0) within("window_size", window_size, 8, 1024);
     within("window_stride", window_stride, 8, 4096);
     within("shingle_size", shingle_size, 1, 8);
     within("bands", bands, 0, 16);
     within("rows", rows, 1, 8);
+    within("least_distinct", least_distinct, 0, tile_size);
     if (bands * rows > 64) throw ArgumentError("scheme: bands x rows is over 64");
     if (window_size % kQueryWindowStep != 0 || window_stride % kQueryWindowStep != 0) {
       throw ArgumentError("scheme: window_size and window_stride must be multiples of 4");

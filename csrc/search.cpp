@@ -2,9 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <map>
+#include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "error.h"
+#include "lex.h"
 
 namespace dedup {
 
@@ -22,15 +27,36 @@ constexpr int32_t kSeedReach = 4;        // diagonals a screen tries around a ti
 constexpr int32_t kWindowReach = 20;     // and around two windows that agree
 constexpr uint32_t kWindowPause = 16;  // tokens until the same place is screened again for a window
 constexpr uint32_t kLookAhead = 16;    // probes in flight
-constexpr uint32_t kLeastFragment = 10;  // score of a lone tile of five
-constexpr uint32_t kJoinQuery = 32;      // tokens of the query between parts of one passage
+constexpr uint32_t kJoinQuery = 32;    // tokens of the query between parts of one passage
 // and of the document, in either direction: a page; 128 lost half of 500 shuffled words
 constexpr uint32_t kJoinDocument = 1024;
-constexpr int32_t kJoinCost = 4;  // what joining a part costs the passage
-// A passage of several parts needs more evidence than one that hangs together: the parts may be
-// common phrases. 20 words in chunks, covering a third of the passage, are no accident.
-constexpr int32_t kLeastJoinedScore = 32;
+// A passage of several parts covers at least this share of itself, or it is its best part alone.
 constexpr double kLeastJoinedShare = 0.35;
+
+// What differs between words and lexemes once a place is opened.
+struct Measures {
+  int32_t cost;            // of an edit
+  int32_t least_fragment;  // score
+  int32_t join_cost;       // what joining a part costs the passage
+  // A passage of several parts needs more evidence than one that hangs together: the parts may be
+  // common phrases. 20 words in chunks, covering a third of the passage, are no accident.
+  int32_t least_joined;
+};
+// A lone tile of five words; and of lexemes, one and a bit to each side.
+constexpr Measures kOfWords{kWordCost, 10, 4, 32};
+constexpr Measures kOfLexemes{kLexemeCost, 32, 8, 64};
+const Measures& measures_of(uint32_t view) { return view == kTextView ? kOfWords : kOfLexemes; }
+
+// Two units that share bands are compared by their shingles of so many nodes, each an anchor to
+// align at; so many alignments at the most.
+constexpr uint32_t kAnchorTokens = 6;
+constexpr uint32_t kShapeTokens = 4;
+// The least that is a match of lexemes or nodes: about a function of 60 tokens of Python.
+constexpr int32_t kLeastLexemes = 20;
+// And so many different shingles of it: of 3,000 unrelated functions 105 aligned with one of the
+// standard library by rows of assignments, none of which had more than 28.
+constexpr uint32_t kLeastDistinct = 12;
+constexpr uint32_t kMaxAnchors = 48;
 
 constexpr size_t kShifts = 3;  // of a query's gapped seeds
 constexpr int32_t kShift[kShifts] = {0, 1, -1};
@@ -68,18 +94,23 @@ uint32_t overlap(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
 
 }  // namespace
 
-// A query as the search needs it.
+// One view of a query as the search needs it.
 struct Searcher::Query {
-  Tokens tokens;
-  std::vector<uint64_t> keyed;
-  std::vector<uint8_t> fingerprints;
+  uint32_t view = kTextView;
+  Sequence sequence;
+  const std::vector<uint32_t>* starts = nullptr;  // bytes of the tokens
+  const std::vector<uint32_t>* ends = nullptr;
+  const Lexemes* lexemes = nullptr;  // of the code views
+  std::vector<TokenRange> units;     // of the `ast` view
   std::vector<Seed> tiles;
   std::vector<Seed> gapped[kShifts];  // as they are, with a word put into the hole, with one taken
-  std::vector<Seed> bands;            // of each window, `scheme.bands` in a row
+  std::vector<Seed> bands;            // of each window, or unit, `scheme.bands` in a row
   std::vector<uint32_t> window_starts;
-  std::vector<bool> supplied;  // tokens that repeat the prompt; empty without one
+  std::vector<uint32_t> unit_numbers;  // the units that have bands
+  std::vector<bool> supplied;          // tokens that repeat the prompt; empty without one
 
-  uint32_t size() const { return static_cast<uint32_t>(fingerprints.size()); }
+  uint32_t size() const { return sequence.size(); }
+  Fingerprints fingerprints() const { return {sequence.fingerprints.data(), sequence.size()}; }
 };
 
 struct Searcher::Fragment {
@@ -122,43 +153,49 @@ struct Searcher::Passage {
     }
     return tokens;
   }
-  void add(const Fragment& next) {
+  void add(const Fragment& next, int32_t join_cost) {
     fragments.push_back(&next);
     const Alignment& alignment = next.alignment;
     query_from = std::min(query_from, alignment.query_from());
     query_to = std::max(query_to, alignment.query_to());
     document_from = std::min(document_from, alignment.document_from());
     document_to = std::max(document_to, alignment.document_to());
-    score += alignment.score - kJoinCost;
+    score += alignment.score - join_cost;
   }
 };
 
 Searcher::Searcher(std::vector<std::shared_ptr<const Segment>> segments,
                    std::vector<Tombstones> dead, TokenKey key)
-    : segments_(std::move(segments)), dead_(std::move(dead)), key_(key), idf_(256) {
+    : segments_(std::move(segments)), dead_(std::move(dead)), key_(key) {
   dead_.resize(segments_.size());
-  std::vector<double> counts(256, 1);
-  double total = 256;
-  for (const auto& segment : segments_) {
-    if (!(segment->scheme() == segments_[0]->scheme())) {
-      throw ArgumentError("search: " + segment->path() + " was built with another scheme");
+  for (uint32_t v = 0; v < kViews; ++v) {
+    std::vector<double> counts(256, 1);
+    double total = 256;
+    for (const auto& segment : segments_) {
+      const SegmentView& view = segment->view(v);
+      if (!(view.scheme() == segments_[0]->view(v).scheme())) {
+        throw ArgumentError("search: " + segment->path() + " was built with another scheme");
+      }
+      for (size_t i = 0; i < 256; ++i) counts[i] += static_cast<double>(view.counts()[i]);
+      total += static_cast<double>(view.tokens());
+      has_code_ = has_code_ || (v != kTextView && view.tokens() != 0);
     }
+    for (const double count : counts) {
+      idf_[v].push_back(static_cast<float>(std::log2(total / count)));
+    }
+    if (!segments_.empty()) schemes_[v] = segments_[0]->view(v).scheme();
+  }
+  for (const auto& segment : segments_) {
     if (segment->key_id() != key_.id()) {
       throw ArgumentError("search: " + segment->path() + " was built with another key");
     }
-    for (size_t i = 0; i < 256; ++i) {
-      counts[i] += static_cast<double>(segment->fingerprint_counts()[i]);
-    }
-    total += static_cast<double>(segment->tokens());
   }
-  for (size_t i = 0; i < 256; ++i) idf_[i] = static_cast<float>(std::log2(total / counts[i]));
-  if (!segments_.empty()) scheme_ = segments_[0]->scheme();
-  least_score_ = kMatchGain * static_cast<int32_t>(scheme_.guaranteed_tokens());
 }
 
 // The alignment in parts that the prompt supplied wholly or not at all.
 static std::vector<std::pair<bool, Alignment>> cut(const Alignment& whole,
-                                                   const std::vector<bool>& supplied) {
+                                                   const std::vector<bool>& supplied,
+                                                   int32_t cost) {
   std::vector<std::pair<bool, Alignment>> parts;
   for (const Piece& piece : whole.pieces) {
     for (uint32_t i = 0; i < piece.length;) {
@@ -170,203 +207,377 @@ static std::vector<std::pair<bool, Alignment>> cut(const Alignment& whole,
       i += length;
     }
   }
-  for (auto& [kind, part] : parts) part.score = score_of(part.pieces);
+  for (auto& [kind, part] : parts) part.score = score_of(part.pieces, cost);
   return parts;
 }
 
-std::vector<bool> Searcher::supplied_tokens(const Query& query, std::string_view prompt) const {
-  std::vector<bool> supplied(query.size());
-  Tokens tokens;
-  tokenize(prompt, tokens);
-  const uint32_t k = scheme_.tile_size;
-  if (tokens.hashes.size() < k) return supplied;
-  std::vector<uint64_t> keyed(tokens.hashes.size());
-  std::vector<uint8_t> fingerprints(keyed.size());
-  for (size_t i = 0; i < keyed.size(); ++i) {
-    keyed[i] = key_(tokens.hashes[i]);
-    fingerprints[i] = token_fingerprint(keyed[i]);
+// Seeds of a query's view.
+void Searcher::prepare(Query& query) const {
+  const Scheme& scheme = schemes_[query.view];
+  const Sequence& sequence = query.sequence;
+  const size_t n = sequence.size();
+  if (n < scheme.tile_size) return;
+  query.tiles.resize(n - scheme.tile_size + 1);
+  for (size_t i = 0; i < query.tiles.size(); ++i) query.tiles[i] = tile_seed(sequence, i, scheme);
+  for (size_t s = 0; s < kShifts && scheme.gapped_shape; ++s) {
+    const int32_t span = static_cast<int32_t>(scheme.gapped_span()) + kShift[s];
+    if (n < static_cast<size_t>(span)) continue;
+    query.gapped[s].resize(n - static_cast<size_t>(span) + 1);
+    for (size_t i = 0; i < query.gapped[s].size(); ++i) {
+      query.gapped[s][i] = gapped_seed(&sequence.values[i], scheme.gapped_shape, kShift[s]);
+    }
   }
+  const auto add_bands = [&](const uint32_t* minima) {
+    for (uint32_t band = 0; band < scheme.bands; ++band) {
+      query.bands.push_back(band_seed(minima + band * scheme.rows, scheme.rows, band));
+    }
+  };
+  WindowMinima windows(scheme);
+  windows.each(sequence, WindowMinima::kStep, [&](size_t start, const uint32_t* minima) {
+    query.window_starts.push_back(static_cast<uint32_t>(start));
+    add_bands(minima);
+  });
+  windows.each_unit(sequence, query.units, [&](size_t unit, const uint32_t* minima) {
+    query.unit_numbers.push_back(static_cast<uint32_t>(unit));
+    add_bands(minima);
+  });
+}
+
+void Searcher::mark_supplied(Query& query, const Sequence& prompt) const {
+  const Scheme& scheme = schemes_[query.view];
+  const int32_t cost = measures_of(query.view).cost;
+  query.supplied.assign(query.size(), false);
+  if (prompt.size() < scheme.tile_size) return;
   std::vector<SeedEntry> entries;
-  for (uint32_t i = 0; i + k <= keyed.size(); ++i) entries.push_back({tile_seed(&keyed[i], k), i});
+  for (uint32_t i = 0; i + scheme.tile_size <= prompt.size(); ++i) {
+    entries.push_back({tile_seed(prompt, i, scheme), i});
+  }
   std::ranges::sort(entries);
+  const Fingerprints supply(prompt.fingerprints.data(), prompt.size());
+  const auto least = kMatchGain * static_cast<int32_t>(scheme.guaranteed_tokens());
   Tracks tracks;
   for (uint32_t q = 0; q < query.tiles.size(); ++q) {
+    if (query.tiles[q] == kNoSeed) continue;
     auto entry = std::ranges::lower_bound(entries, SeedEntry{query.tiles[q], 0});
     for (uint32_t n = 0;
          n < kMaxPostings && entry != entries.end() && entry->seed == query.tiles[q];
          ++n, ++entry) {
       const int64_t diagonal = static_cast<int64_t>(entry->position) - q;
       if (q < tracks.at(track_key(diagonal), q).covered) continue;
-      const Alignment alignment = align(query.fingerprints, fingerprints, q, entry->position);
+      const Alignment alignment = align(query.fingerprints(), supply, q, entry->position, cost);
       for (const Piece& piece : alignment.pieces) {
         const int64_t on = static_cast<int64_t>(piece.document) - piece.query;
         Track& track = tracks.at(track_key(on), piece.query);
         track.covered = std::max(track.covered, alignment.query_to());
-        if (alignment.score < least_score_) continue;
-        std::fill_n(supplied.begin() + piece.query, piece.length, true);
+        if (alignment.score < least) continue;
+        std::fill_n(query.supplied.begin() + piece.query, piece.length, true);
       }
     }
+  }
+}
+
+// Tokens that begin inside a token of the other view that the prompt supplied.
+static std::vector<bool> supplied_as_in(const std::vector<uint32_t>& other_starts,
+                                        const std::vector<uint32_t>& other_ends,
+                                        const std::vector<bool>& other,
+                                        const std::vector<uint32_t>& starts) {
+  std::vector<bool> supplied(starts.size());
+  size_t at = 0;
+  for (size_t i = 0; i < starts.size(); ++i) {
+    while (at < other_ends.size() && other_ends[at] <= starts[i]) ++at;
+    supplied[i] = at < other_starts.size() && other_starts[at] <= starts[i] && other[at];
   }
   return supplied;
 }
 
-std::vector<Match> Searcher::search(std::string_view text, std::string_view prompt) const {
+std::vector<Match> Searcher::search(std::string_view text, std::string_view prompt,
+                                    const CodeInfo* syntax) const {
   std::vector<Match> matches;
-  Query query;
-  tokenize(text, query.tokens);
-  if (segments_.empty() || query.tokens.hashes.size() < scheme_.tile_size) return matches;
-  const size_t n = query.tokens.hashes.size();
-  if (n >= 0xFFFFFFF0) throw ArgumentError("search: the query has over 2^32 tokens; cut it");
-  query.keyed.resize(n);
-  query.fingerprints.resize(n + 64);  // whole vectors may be read
-  for (size_t i = 0; i < n; ++i) {
-    query.keyed[i] = key_(query.tokens.hashes[i]);
-    query.fingerprints[i] = token_fingerprint(query.keyed[i]);
+  Tokens tokens;
+  tokenize(text, tokens);
+  if (segments_.empty()) return matches;
+  if (tokens.hashes.size() >= 0xFFFFFFF0) {
+    throw ArgumentError("search: the query has over 2^32 tokens; cut it");
   }
-  query.fingerprints.resize(n);
-  query.tiles.resize(n - scheme_.tile_size + 1);
-  for (size_t i = 0; i < query.tiles.size(); ++i) {
-    query.tiles[i] = tile_seed(&query.keyed[i], scheme_.tile_size);
+  Sequence supply;
+  Query words;
+  words.starts = &tokens.starts;
+  words.ends = &tokens.ends;
+  key_tokens(tokens, key_, words.sequence);
+  prepare(words);
+  if (!prompt.empty()) {
+    Tokens prompt_tokens;
+    tokenize(prompt, prompt_tokens);
+    key_tokens(prompt_tokens, key_, supply);
+    mark_supplied(words, supply);
   }
-  for (size_t s = 0; s < kShifts && scheme_.gapped_shape; ++s) {
-    const int32_t span = static_cast<int32_t>(scheme_.gapped_span()) + kShift[s];
-    if (n < static_cast<size_t>(span)) continue;
-    query.gapped[s].resize(n - static_cast<size_t>(span) + 1);
-    for (size_t i = 0; i < query.gapped[s].size(); ++i) {
-      query.gapped[s][i] = gapped_seed(&query.keyed[i], scheme_.gapped_shape, kShift[s]);
+  search_view(words, matches);
+  if (!has_code_) return matches;
+
+  Lexemes lexemes;
+  lex(text, Comments::kAuto, lexemes);
+  Query code;
+  code.view = kCodeView;
+  code.lexemes = &lexemes;
+  code.starts = &lexemes.starts;
+  code.ends = &lexemes.ends;
+  key_lexemes(lexemes, key_, code.sequence);
+  prepare(code);
+  if (!prompt.empty()) {
+    Lexemes prompt_lexemes;
+    lex(prompt, Comments::kAuto, prompt_lexemes);
+    key_lexemes(prompt_lexemes, key_, supply);
+    mark_supplied(code, supply);
+  }
+  search_view(code, matches);
+
+  if (syntax && syntax->ast.size() != 0) {
+    Query nodes;
+    nodes.view = kAstView;
+    nodes.lexemes = &syntax->ast;
+    nodes.starts = &syntax->ast.starts;
+    nodes.ends = &syntax->ast.ends;
+    for (const UnitInfo& unit : syntax->units) nodes.units.push_back(unit.tokens);
+    key_lexemes(syntax->ast, key_, nodes.sequence);
+    prepare(nodes);
+    if (!prompt.empty()) {
+      nodes.supplied =
+          supplied_as_in(lexemes.starts, lexemes.ends, code.supplied, syntax->ast.starts);
     }
+    search_view(nodes, matches);
   }
-  WindowMinima(scheme_).each(
-      query.keyed, WindowMinima::kStep, [&](size_t start, const uint32_t* minima) {
-        query.window_starts.push_back(static_cast<uint32_t>(start));
-        for (uint32_t band = 0; band < scheme_.bands; ++band) {
-          query.bands.push_back(band_seed(minima + band * scheme_.rows, scheme_.rows, band));
-        }
-      });
-
-  if (!prompt.empty()) query.supplied = supplied_tokens(query, prompt);
-
-  std::vector<Fragment> fragments;
-  for (size_t s = 0; s < segments_.size(); ++s) collect(query, s, fragments);
-  assemble(query, fragments, matches);
+  std::ranges::stable_sort(matches, [](const Match& a, const Match& b) {
+    return a.query_span.start < b.query_span.start;
+  });
   return matches;
 }
 
-void Searcher::collect(const Query& query, size_t number, std::vector<Fragment>& fragments) const {
-  const Segment& segment = *segments_[number];
-  const SeedTable& table = segment.seeds();
-  if (segment.tokens() == 0) return;
-  // T is counted in tokens, not in entries, of which a repetitive text leaves few.
-  const float total_bits = std::log2(static_cast<float>(segment.tokens()) * kSeedsPerToken + 1);
-  const float gate = std::max(0.0f, total_bits - kGateSlackBits);
-  const Fingerprints query_bytes(query.fingerprints);
-  Tracks tracks;
-  Postings found;
+// Gathers the fragments of one view of a query in one segment.
+class Searcher::Collector {
+ public:
+  Collector(const Searcher& searcher, const Query& query, size_t number,
+            std::vector<Fragment>& fragments)
+      : query_(query),
+        number_(static_cast<uint32_t>(number)),
+        segment_(*searcher.segments_[number]),
+        view_(segment_.view(query.view)),
+        dead_(searcher.dead_[number]),
+        scheme_(searcher.schemes_[query.view]),
+        measures_(measures_of(query.view)),
+        fragments_(fragments),
+        // T is counted in tokens, not in entries, of which a repetitive text leaves few.
+        total_bits_(std::log2(static_cast<float>(view_.tokens()) * kSeedsPerToken + 1)),
+        gate_(std::max(0.0f, total_bits_ - kGateSlackBits)) {}
 
-  // Screens the place where query position q meets the segment's token t, aligns it, and keeps
-  // what comes of it. A seed is its own anchor; windows are anchored where the screen says.
-  const auto open = [&](uint32_t q, uint32_t t, SeedKind kind) {
-    const bool windows = kind == SeedKind::kBand;
-    const uint64_t from = t > 128 ? t - 128 : 0;
-    const uint64_t to = std::min<uint64_t>(segment.tokens(), uint64_t{t} + 128);
-    const Fingerprints near(segment.fingerprints(from, to - from), to - from);
-    const Screened screened = screen(query_bytes, near, q, static_cast<int64_t>(t - from),
-                                     windows ? kWindowReach : kSeedReach);
-    if (!screened.passed) return;
-    const auto anchor = windows ? static_cast<uint32_t>(from + screened.document) : t;
-    const uint32_t document = segment.document_of(anchor);
-    if (is_dead(dead_[number], document)) return;
-    const DocumentRecord record = segment.document(document);
-    if (anchor < record.first_token || anchor >= record.first_token + record.tokens) return;
-    const Fingerprints whole(segment.fingerprints(record.first_token, record.tokens),
-                             record.tokens);
-    Alignment alignment =
-        align(query_bytes, whole, windows ? screened.query : q, anchor - record.first_token);
-    if (alignment.pieces.empty() || alignment.score < static_cast<int32_t>(kLeastFragment)) return;
-    for (const Piece& piece : alignment.pieces) {
-      const int64_t diagonal =
-          static_cast<int64_t>(piece.document) + record.first_token - piece.query;
-      Track& track = tracks.at(track_key(diagonal), piece.query);
-      track.covered = std::max(track.covered, alignment.query_to());
+  void collect() {
+    const SeedTable& table = view_.seeds();
+    if (view_.tokens() == 0) return;
+    size_t window = 0;
+    for (uint32_t q = 0; q < query_.tiles.size(); ++q) {
+      const uint32_t ahead = q + kLookAhead;
+      if (ahead < query_.tiles.size() && query_.tiles[ahead] != kNoSeed) {
+        table.prefetch(query_.tiles[ahead]);
+      }
+      for (const auto& gapped : query_.gapped) {
+        if (ahead < gapped.size()) table.prefetch(gapped[ahead]);
+      }
+      if (query_.tiles[q] != kNoSeed) look_up(query_.tiles[q], q);
+      for (const auto& gapped : query_.gapped) {
+        if (q < gapped.size()) look_up(gapped[q], q);
+      }
+      // A window is looked up once the tokens in its first half are, so that what a tile explains
+      // is not screened again.
+      while (window < query_.window_starts.size() &&
+             query_.window_starts[window] + scheme_.window_size / 2 <= q) {
+        look_up_window(window++);
+      }
     }
-    const auto number_of = static_cast<uint32_t>(number);
-    if (query.supplied.empty()) {
-      fragments.push_back({number_of, document, false, std::move(alignment)});
-      return;
-    }
-    for (auto& [supplied, part] : cut(alignment, query.supplied)) {
-      if (part.score < static_cast<int32_t>(kLeastFragment)) continue;
-      fragments.push_back({number_of, document, supplied, std::move(part)});
-    }
-  };
+    while (window < query_.window_starts.size()) look_up_window(window++);
+    for (size_t unit = 0; unit < query_.unit_numbers.size(); ++unit) look_up_unit(unit);
+  }
 
-  const auto look_up = [&](Seed seed, uint32_t q, SeedKind kind) {
-    table.find(seed, found);
-    if (found.size == 0) return;
-    const float frequency = found.stopped ? kStoppedFrequency : static_cast<float>(found.size);
-    const float bits = total_bits - std::log2(frequency);
-    for (uint32_t p = 0; p < found.size; ++p) {
-      const uint32_t t = found.positions[p];
-      Track& track = tracks.at(track_key(static_cast<int64_t>(t) - q), q);
+ private:
+  float bits_of(const Postings& found) const {
+    const float frequency =
+        found.stopped ? kStoppedFrequency : static_cast<float>(std::max(found.size, 1u));
+    return total_bits_ - std::log2(frequency);
+  }
+
+  void look_up(Seed seed, uint32_t q) {
+    view_.seeds().find(seed, found_);
+    if (found_.size == 0) return;
+    const float bits = bits_of(found_);
+    for (uint32_t p = 0; p < found_.size; ++p) {
+      const uint32_t t = found_.positions[p];
+      Track& track = tracks_.at(track_key(static_cast<int64_t>(t) - q), q);
       if (q < track.covered) continue;
       track.bits += bits;
       track.last = q;
-      if (track.bits < gate) continue;
+      if (track.bits < gate_) continue;
       track.bits = 0;
-      open(q, t, kind);
+      open(q, t, false);
     }
-  };
+  }
 
-  const auto look_up_window = [&](size_t window) {
-    const uint32_t q = query.window_starts[window];
+  void look_up_window(size_t window) {
+    const uint32_t q = query_.window_starts[window];
     for (uint32_t band = 0; band < scheme_.bands; ++band) {
-      table.find(query.bands[window * scheme_.bands + band], found);
-      const float frequency =
-          found.stopped ? kStoppedFrequency : static_cast<float>(std::max(found.size, 1u));
-      const float bits = total_bits - std::log2(frequency);
-      for (uint32_t p = 0; p < found.size; ++p) {
-        const uint32_t t = found.positions[p];
-        const Track& passed = tracks.at(track_key(static_cast<int64_t>(t) - q), q);
+      view_.seeds().find(query_.bands[window * scheme_.bands + band], found_);
+      const float bits = bits_of(found_);
+      for (uint32_t p = 0; p < found_.size; ++p) {
+        const uint32_t t = found_.positions[p];
+        const Track& passed = tracks_.at(track_key(static_cast<int64_t>(t) - q), q);
         if (q < passed.covered) continue;
         // A window's evidence is about the place, whatever the diagonal; odd keys keep it apart.
-        Track& track = tracks.at(static_cast<int64_t>(t) * 2 + 1, q);
+        Track& track = tracks_.at(static_cast<int64_t>(t) * 2 + 1, q);
         if (q < track.covered) continue;
         track.bits += bits;
         track.last = q;
-        if (track.bits < gate) continue;
+        if (track.bits < gate_) continue;
         track.bits = 0;
         track.covered = q + kWindowPause;
         const uint32_t middle = scheme_.window_size / 2;
-        open(q + middle,
-             static_cast<uint32_t>(std::min<uint64_t>(t + middle, segment.tokens() - 1)),
-             SeedKind::kBand);
+        open(q + middle, static_cast<uint32_t>(std::min<uint64_t>(t + middle, view_.tokens() - 1)),
+             true);
       }
     }
-  };
+  }
 
-  size_t window = 0;
-  for (uint32_t q = 0; q < query.tiles.size(); ++q) {
-    const uint32_t ahead = q + kLookAhead;
-    if (ahead < query.tiles.size()) table.prefetch(query.tiles[ahead]);
-    for (const auto& gapped : query.gapped) {
-      if (ahead < gapped.size()) table.prefetch(gapped[ahead]);
+  // Units that share bands worth the gate are compared.
+  void look_up_unit(size_t number) {
+    std::vector<std::pair<uint32_t, float>> evidence;
+    for (uint32_t band = 0; band < scheme_.bands; ++band) {
+      view_.seeds().find(query_.bands[number * scheme_.bands + band], found_);
+      const float bits = bits_of(found_);
+      for (uint32_t p = 0; p < found_.size; ++p) {
+        const uint32_t t = found_.positions[p];
+        const auto at = std::ranges::find(evidence, t, &std::pair<uint32_t, float>::first);
+        if (at == evidence.end()) {
+          evidence.push_back({t, bits});
+        } else {
+          at->second += bits;
+        }
+      }
     }
-    look_up(query.tiles[q], q, SeedKind::kTile);
-    for (const auto& gapped : query.gapped) {
-      if (q < gapped.size()) look_up(gapped[q], q, SeedKind::kGapped);
-    }
-    // A window is looked up once the tokens in its first half are, so that what a tile explains
-    // is not screened again.
-    while (window < query.window_starts.size() &&
-           query.window_starts[window] + scheme_.window_size / 2 <= q) {
-      look_up_window(window++);
+    for (const auto& [t, bits] : evidence) {
+      if (bits >= gate_) open_unit(query_.units[query_.unit_numbers[number]], t);
     }
   }
-  while (window < query.window_starts.size()) look_up_window(window++);
+
+  // Screens the place where query position q meets the segment's token t, aligns it, and keeps
+  // what comes of it. A seed is its own anchor; windows are anchored where the screen says. A tile
+  // of lexemes needs no screen: it is longer than what a screen asks for.
+  void open(uint32_t q, uint32_t t, bool window) {
+    uint32_t anchor = t;
+    if (query_.view == kTextView || window) {
+      const uint64_t from = t > 128 ? t - 128 : 0;
+      const uint64_t to = std::min<uint64_t>(view_.tokens(), uint64_t{t} + 128);
+      const Fingerprints near(view_.fingerprints(from, to - from), to - from);
+      const Screened screened =
+          screen(query_.fingerprints(), near, q, static_cast<int64_t>(t - from),
+                 window ? kWindowReach : kSeedReach);
+      if (!screened.passed) return;
+      if (window) {
+        anchor = static_cast<uint32_t>(from + screened.document);
+        q = screened.query;
+      }
+    }
+    const uint32_t document = segment_.document_of(query_.view, anchor);
+    if (is_dead(dead_, document)) return;
+    const TokenRange range = segment_.document(document).views[query_.view];
+    if (anchor < range.first || anchor >= range.first + range.tokens) return;
+    align_at(document, range, q, anchor - range.first);
+  }
+
+  void align_at(uint32_t document, const TokenRange& range, uint32_t q, uint32_t d) {
+    const Fingerprints whole(view_.fingerprints(range.first, range.tokens), range.tokens);
+    Alignment alignment = align(query_.fingerprints(), whole, q, d, measures_.cost);
+    if (alignment.pieces.empty() || alignment.score < measures_.least_fragment) return;
+    for (const Piece& piece : alignment.pieces) {
+      const int64_t diagonal = static_cast<int64_t>(piece.document) + range.first - piece.query;
+      Track& track = tracks_.at(track_key(diagonal), piece.query);
+      track.covered = std::max(track.covered, alignment.query_to());
+    }
+    if (query_.supplied.empty()) {
+      fragments_.push_back({number_, document, false, std::move(alignment)});
+      return;
+    }
+    for (auto& [supplied, part] : cut(alignment, query_.supplied, measures_.cost)) {
+      if (part.score < measures_.least_fragment) continue;
+      fragments_.push_back({number_, document, supplied, std::move(part)});
+    }
+  }
+
+  // Aligns a unit of the query with the unit of the index that begins at token t wherever they have
+  // a shingle in common that no alignment has explained.
+  void open_unit(const TokenRange& unit, uint32_t t) {
+    const uint32_t document = segment_.document_of(query_.view, t);
+    if (is_dead(dead_, document)) return;
+    const DocumentRecord record = segment_.document(document);
+    const TokenRange range = record.views[query_.view];
+    if (t < range.first || t >= range.first + range.tokens) return;
+    uint32_t tokens = 0;
+    for (uint32_t u = 0; u < record.units; ++u) {
+      const TokenRange other = segment_.unit(record, u).tokens;
+      if (other.first == t - range.first) tokens = std::max(tokens, other.tokens);
+    }
+    tokens = std::min(tokens, range.first + range.tokens - t);
+    if (tokens < kAnchorTokens || unit.tokens < kAnchorTokens) return;
+    const auto shingle = [](const uint8_t* at) {
+      uint64_t packed = 0;
+      for (uint32_t i = 0; i < kAnchorTokens; ++i) packed = packed << 8 | at[i];
+      return packed;
+    };
+    std::vector<std::pair<uint64_t, uint32_t>> anchors;
+    const uint8_t* query = query_.sequence.fingerprints.data();
+    for (uint32_t i = unit.first; i + kAnchorTokens <= unit.first + unit.tokens; ++i) {
+      anchors.push_back({shingle(query + i), i});
+    }
+    std::ranges::sort(anchors);
+    const uint8_t* there = view_.fingerprints(t, tokens);
+    uint32_t aligned = 0;
+    for (uint32_t i = 0; i + kAnchorTokens <= tokens && aligned < kMaxAnchors; ++i) {
+      const uint64_t wanted = shingle(there + i);
+      auto at = std::ranges::lower_bound(anchors, std::pair{wanted, 0u});
+      // A shingle that the unit repeats says nothing about where.
+      const auto next = at == anchors.end() ? at : at + 1;
+      if (at == anchors.end() || at->first != wanted) continue;
+      if (next != anchors.end() && next->first == wanted) continue;
+      const int64_t diagonal = static_cast<int64_t>(t) + i - at->second;
+      if (at->second < tracks_.at(track_key(diagonal), at->second).covered) continue;
+      ++aligned;
+      align_at(document, range, at->second, t + i - range.first);
+    }
+  }
+
+  const Query& query_;
+  const uint32_t number_;
+  const Segment& segment_;
+  const SegmentView& view_;
+  const Tombstones& dead_;
+  const Scheme& scheme_;
+  const Measures& measures_;
+  std::vector<Fragment>& fragments_;
+  const float total_bits_, gate_;
+  Tracks tracks_;
+  Postings found_;
+};
+
+void Searcher::search_view(Query& query, std::vector<Match>& matches) const {
+  if (query.tiles.empty()) return;
+  query.sequence.fingerprints.resize(query.size() + 64);  // whole vectors may be read
+  std::vector<Fragment> fragments;
+  for (size_t s = 0; s < segments_.size(); ++s) Collector(*this, query, s, fragments).collect();
+  assemble(query, fragments, matches);
 }
 
 std::optional<Match> Searcher::judge(const Query& query, const Passage& passage) const {
   const bool whole = passage.fragments.size() == 1;
+  const Measures& measures = measures_of(query.view);
+  const auto least_score =
+      query.view == kTextView
+          ? kMatchGain * static_cast<int32_t>(schemes_[kTextView].guaranteed_tokens())
+          : kLeastLexemes * kMatchGain;
   const uint32_t length = passage.query_to - passage.query_from;
   std::vector<bool> hit(length, false);
   Match match;
@@ -377,19 +588,25 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage)
     }
   }
   double all = 0, shared = 0;
+  std::unordered_set<uint64_t> words;
   for (uint32_t i = 0; i < length; ++i) {
-    const double idf = idf_[query.fingerprints[passage.query_from + i]];
+    const double idf = idf_[query.view][query.sequence.fingerprints[passage.query_from + i]];
     all += idf;
     if (hit[i]) shared += idf;
     match.matched += hit[i];
+    if (hit[i] && query.view == kTextView) {
+      words.insert(query.sequence.values[passage.query_from + i]);
+    }
   }
+  match.distinct = static_cast<uint32_t>(words.size());
   if (whole) {
-    if (passage.score < least_score_) return std::nullopt;
-  } else if (passage.score < std::max(least_score_, kLeastJoinedScore) ||
+    if (passage.score < least_score) return std::nullopt;
+  } else if (passage.score < std::max(least_score, measures.least_joined) ||
              match.matched < kLeastJoinedShare * length) {
     return judge(query, Passage(*passage.fragments.front()));
   }
   const Fragment& best = *passage.fragments.front();
+  match.view = query.view;
   match.segment = best.segment;
   match.document = best.document;
   match.supplied = best.supplied;
@@ -408,16 +625,79 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage)
     }
   }
   const Segment& segment = *segments_[best.segment];
-  const uint64_t base = segment.document(best.document).first_token;
-  match.query_span = {query.tokens.starts[passage.query_from],
-                      query.tokens.ends[passage.query_to - 1]};
+  const DocumentRecord record = segment.document(best.document);
+  const uint64_t base = record.views[query.view].first;
+  match.query_span = {(*query.starts)[passage.query_from], (*query.ends)[passage.query_to - 1]};
   match.document_span =
-      segment.spans().span(base, base + passage.document_from, base + passage.document_to - 1);
+      segment.view(query.view)
+          .spans()
+          .span(base, base + passage.document_from, base + passage.document_to - 1);
+  if (query.view != kTextView) {
+    compare_code(query, passage, match);
+    if (match.distinct < kLeastDistinct) return std::nullopt;
+  }
+  if (record.lines != 0) {
+    std::tie(match.first_line, match.last_line) = segment.lines_at(record, match.document_span);
+    if (const auto unit = segment.unit_at(record, match.document_span)) {
+      match.unit = segment.string(unit->name);
+    }
+  }
   return match;
 }
 
+// What the two sides have in common beyond their shape.
+void Searcher::compare_code(const Query& query, const Passage& passage, Match& match) const {
+  const Segment& segment = *segments_[match.segment];
+  const SegmentView& view = segment.view(query.view);
+  const TokenRange range = segment.document(match.document).views[query.view];
+  const uint8_t* raws = view.raws(range.first, range.tokens);
+  const Sequence& sequence = query.sequence;
+  std::unordered_set<uint64_t> telling;
+  std::unordered_set<uint32_t> shapes;
+  std::unordered_map<uint64_t, std::map<uint8_t, uint32_t>> renaming;
+  for (const Fragment* fragment : passage.fragments) {
+    uint32_t run = 0, run_end = 0;
+    for (const Piece& piece : fragment->alignment.pieces) {
+      for (uint32_t i = 0; i < piece.length; ++i) {
+        const uint32_t q = piece.query + i;
+        const bool same = sequence.raws[q] == raws[piece.document + i];
+        const uint64_t raw = query.lexemes->raws[q];
+        run = same && run_end == q ? run + 1 : same;
+        run_end = q + 1;
+        match.same_run = std::max(match.same_run, run);
+        match.same += same;
+        if (same && query.lexemes->telling[q]) telling.insert(raw);
+        if (sequence.classes[q] == static_cast<uint8_t>(LexemeClass::kName)) {
+          ++match.names;
+          match.renamed += !same;
+          ++renaming[raw][raws[piece.document + i]];
+        }
+        if (i + kShapeTokens <= piece.length) {
+          uint32_t shape = 0;
+          for (uint32_t j = 0; j < kShapeTokens; ++j)
+            shape = shape << 8 | sequence.fingerprints[q + j];
+          shapes.insert(shape);
+        }
+      }
+    }
+  }
+  uint32_t explained = 0;
+  for (const auto& [name, others] : renaming) {
+    uint32_t most = 0;
+    for (const auto& [other, count] : others) most = std::max(most, count);
+    explained += most;
+  }
+  const auto free = static_cast<uint32_t>(renaming.size());  // each name's first explains itself
+  if (match.names > free) {
+    match.consistency = static_cast<double>(explained - free) / (match.names - free);
+  }
+  match.telling = static_cast<uint32_t>(telling.size());
+  match.distinct = static_cast<uint32_t>(shapes.size());
+}
+
 void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
-                        std::vector<Match>& matches) const {
+                        std::vector<Match>& all) const {
+  std::vector<Match> matches;
   // By document, best first: a passage grows around its best part.
   std::ranges::sort(fragments, [](const Fragment& a, const Fragment& b) {
     const auto key = [](const Fragment& f) {
@@ -456,7 +736,7 @@ void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
           placed = true;
           // Half of it explained already: the same words found twice, not another part.
           if (passage.covers(alignment) * 2 > alignment.query_to() - alignment.query_from()) break;
-          passage.add(fragments[i]);
+          passage.add(fragments[i], measures_of(query.view).join_cost);
           enter(number);
           break;
         }
@@ -516,7 +796,7 @@ void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
     }
     kept[i].sources = sources;
   }
-  matches = std::move(kept);
+  std::ranges::move(kept, std::back_inserter(all));
 }
 
 }  // namespace dedup

@@ -2,17 +2,21 @@
 //
 //   tokens -> seeds -> postings -> gate -> screen -> alignment -> fragments -> passages
 //
-// Postings that agree on a diagonal (document position less query position) add up their idf; a
-// place is opened once its evidence reaches log2(T) - 3 bits: one seed with at most 8 postings, or
-// several commoner ones. What alignment finds there is a fragment; fragments of one document that
-// lie near each other on both sides are one passage, so a passage whose parts were moved about is
-// still one match. A Searcher is immutable and may be used by many threads.
+// This is done in each view: in the words of the query, in its lexemes, and, where the caller had
+// it parsed, in its syntax nodes. Postings that agree on a diagonal (document position less query
+// position) add up their idf; a place is opened once its evidence reaches log2(T) - 3 bits: one
+// seed with at most 8 postings, or several commoner ones. What alignment finds there is a fragment;
+// fragments of one document that lie near each other on both sides are one passage, so a passage
+// whose parts were moved about is still one match. A Searcher is immutable and may be used by many
+// threads.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +26,7 @@
 namespace dedup {
 
 struct Match {
+  uint32_t view = kTextView;
   uint32_t segment = 0, document = 0;
   Span query_span, document_span;               // bytes
   uint32_t query_from = 0, query_to = 0;        // tokens of the query
@@ -33,6 +38,19 @@ struct Match {
   double containment = 0;  // share of the passage's idf that was found
   uint32_t sources = 1;    // documents in which this passage of the query was found
   bool supplied = false;   // the prompt held this passage already
+  // Different words that were matched; of the code views, different shingles of four matched
+  // tokens. Few where the passage repeats itself: a table, a row of assignments.
+  uint32_t distinct = 0;
+
+  // Of the code views only.
+  uint32_t same = 0;       // matched tokens that are the same letter by letter
+  uint32_t same_run = 0;   // the longest run of them
+  uint32_t names = 0;      // matched tokens that are plain names
+  uint32_t renamed = 0;    // those whose names differ
+  double consistency = 1;  // share of the repeated among them that one renaming explains
+  uint32_t telling = 0;    // different names and literals, not common ones, that are the same
+  std::string unit;        // the function, method or class of the document
+  uint32_t first_line = 0, last_line = 0;  // of the document, from 1; 0 if it has none
 };
 
 class Searcher {
@@ -44,28 +62,35 @@ class Searcher {
 
   const std::vector<std::shared_ptr<const Segment>>& segments() const { return segments_; }
 
-  // Every match of the query, by where it begins in the query, best first. Words that the query
-  // repeats from the prompt, in passages of at least the guaranteed length, make matches of their
-  // own, marked `supplied`; what goes before or after them does not. Throws ArgumentError on
-  // invalid UTF-8, FormatError if a damaged block is met.
-  std::vector<Match> search(std::string_view query, std::string_view prompt = {}) const;
+  // Whether any segment holds code, so that a query is worth lexing and parsing.
+  bool has_code() const { return has_code_; }
+
+  // Every match of the query, by where it begins in the query, best first. `syntax` is what parsing
+  // the query gave, if it was parsed. What the query repeats from the prompt, in passages of at
+  // least the guaranteed length, makes matches of its own, marked `supplied`; what goes before or
+  // after does not. Throws ArgumentError on invalid UTF-8, FormatError if a damaged block is met.
+  std::vector<Match> search(std::string_view query, std::string_view prompt = {},
+                            const CodeInfo* syntax = nullptr) const;
 
  private:
   struct Query;
   struct Fragment;
   struct Passage;
-  std::vector<bool> supplied_tokens(const Query& query, std::string_view prompt) const;
-  void collect(const Query& query, size_t segment, std::vector<Fragment>& fragments) const;
+  class Collector;
+  void prepare(Query& query) const;
+  void mark_supplied(Query& query, const Sequence& prompt) const;
+  void search_view(Query& query, std::vector<Match>& matches) const;
   std::optional<Match> judge(const Query& query, const Passage& passage) const;
+  void compare_code(const Query& query, const Passage& passage, Match& match) const;
   void assemble(const Query& query, std::vector<Fragment>& fragments,
                 std::vector<Match>& matches) const;
 
   std::vector<std::shared_ptr<const Segment>> segments_;
   std::vector<Tombstones> dead_;
   TokenKey key_;
-  Scheme scheme_;
-  std::vector<float> idf_;  // bits, of each fingerprint
-  int32_t least_score_ = 0;
+  Schemes schemes_{Scheme{}, Scheme::code(), Scheme::ast()};
+  std::array<std::vector<float>, kViews> idf_;  // bits, of each fingerprint
+  bool has_code_ = false;
 };
 
 }  // namespace dedup

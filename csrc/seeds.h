@@ -4,7 +4,12 @@
 //           so any shared run of S+k-1 tokens is found (Kent, BLAT, 2002)
 //   gapped  the tokens under a shape with a hole, at a prime stride: survives an edit in the hole,
 //           so every n-th word replaced does not evade it (Ma, Tromp, Li, PatternHunter, 2002)
-//   band    r minima of the MinHash signature of a window of W tokens (Broder, 1997)
+//   band    r minima of the MinHash signature of a window of W tokens, or of a whole unit such as a
+//           function (Broder, 1997)
+//
+// Code repeats itself: tables of literals, rows of assignments. A tile of lexemes too few of which
+// differ, or that reads as prose does, is no seed: without this mask one token of a table costs
+// over a thousand postings.
 //
 // A seed is kSeedBits wide; the three kinds are kept apart by salts and share one table. Their
 // secrecy is that of the tokens they are made of, which are SipHash values under the index's key.
@@ -12,6 +17,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -19,6 +25,7 @@
 
 #include "hash.h"
 #include "scheme.h"
+#include "sequence.h"
 
 namespace dedup {
 
@@ -27,6 +34,7 @@ namespace dedup {
 inline constexpr uint32_t kSeedBits = 34;
 
 using Seed = uint64_t;  // below 2^kSeedBits
+inline constexpr Seed kNoSeed = ~0ull;
 
 enum class SeedKind : uint8_t { kTile, kGapped, kBand };
 
@@ -55,6 +63,40 @@ inline Seed tile_seed(const uint64_t* tokens, uint32_t size) {
   uint64_t sum = 0;
   for (uint32_t j = 0; j < size; ++j) sum += tokens[j] * seeds_detail::kPowers[j];
   return to_seed(sum);
+}
+
+// The seed of the tile of a sequence that begins at token `at`, or kNoSeed if it is masked.
+inline Seed tile_seed(const Sequence& sequence, size_t at, const Scheme& scheme) {
+  if (!sequence.has_names()) return tile_seed(&sequence.values[at], scheme.tile_size);
+  uint64_t sum = 0, kinds = 0;
+  uint32_t side_by_side = 0;
+  bool was_name = false;
+  for (uint32_t j = 0; j < scheme.tile_size; ++j) {
+    const uint64_t value = sequence.value(at + j, at);
+    sum += value * seeds_detail::kPowers[j];
+    kinds |= 1ull << (value >> 58);
+    const uint8_t kind = sequence.classes[at + j];
+    side_by_side += was_name && is_name(kind) && kind != static_cast<uint8_t>(LexemeClass::kMember);
+    was_name = is_name(kind);
+  }
+  const auto distinct = static_cast<uint32_t>(std::popcount(kinds));
+  if (distinct < scheme.least_distinct || side_by_side * 3 > scheme.tile_size) return kNoSeed;
+  return to_seed(sum);
+}
+
+// The hashes of the shingles that begin at each token but the last few.
+inline void shingle_hashes(const Sequence& sequence, uint32_t size, std::vector<uint32_t>& out) {
+  out.clear();
+  if (sequence.size() < size) return;
+  out.resize(sequence.size() - size + 1);
+  for (size_t i = 0; i < out.size(); ++i) {
+    uint64_t sum = 0;
+    for (uint32_t j = 0; j < size; ++j) {
+      sum += (sequence.has_names() ? sequence.value(i + j, i) : sequence.values[i + j]) *
+             seeds_detail::kPowers[j];
+    }
+    out[i] = static_cast<uint32_t>(fmix64(sum) >> 32);
+  }
 }
 
 // With a shift, the seed of a document whose tokens under the shape's first part are at `tokens`
@@ -95,24 +137,17 @@ class WindowMinima {
     }
   }
 
-  // Calls visit(start, minima) for every whole window that starts at a multiple of `stride`
-  // tokens; `stride` must be a multiple of kStep.
+  // Calls visit(start, minima) for every whole window of a sequence that starts at a multiple of
+  // `stride` tokens; `stride` must be a multiple of kStep. None if windows are units.
   template <typename Visit>
-  void each(std::span<const uint64_t> tokens, uint32_t stride, Visit visit) {
-    const size_t lost = scheme_.shingle_size - 1;
-    if (slots_ == 0 || tokens.size() < scheme_.window_size + lost) return;
-    const size_t shingles = tokens.size() - lost;
+  void each(const Sequence& sequence, uint32_t stride, Visit visit) {
+    if (slots_ == 0 || scheme_.window_size == 0) return;
+    if (sequence.size() < scheme_.window_size + scheme_.shingle_size - 1) return;
+    shingle_hashes(sequence, scheme_.shingle_size, hashes_);
+    const size_t shingles = hashes_.size();
     blocks_.assign(shingles / kStep * slots_, std::numeric_limits<uint32_t>::max());
     for (size_t i = 0; i < shingles / kStep * kStep; ++i) {
-      uint64_t sum = 0;
-      for (uint32_t j = 0; j < scheme_.shingle_size; ++j) {
-        sum += tokens[i + j] * seeds_detail::kPowers[j];
-      }
-      const auto hash = static_cast<uint32_t>(fmix64(sum) >> 32);
-      uint32_t* block = &blocks_[i / kStep * slots_];
-      for (uint32_t k = 0; k < slots_; ++k) {
-        block[k] = std::min(block[k], multipliers_[k] * hash + offsets_[k]);
-      }
+      add(hashes_[i], &blocks_[i / kStep * slots_]);
     }
     // Minima from each block to the end of its group of W/kStep blocks, and from the start of its
     // group to it: a window is the rest of one group and the start of the next, so it costs two
@@ -134,14 +169,35 @@ class WindowMinima {
     }
   }
 
+  // Calls visit(unit, minima) for every unit, a range of tokens, of at least one shingle.
+  template <typename Visit>
+  void each_unit(const Sequence& sequence, std::span<const TokenRange> units, Visit visit) {
+    if (slots_ == 0 || scheme_.window_size != 0) return;
+    shingle_hashes(sequence, scheme_.shingle_size, hashes_);
+    for (size_t u = 0; u < units.size(); ++u) {
+      const auto [first, tokens] = units[u];
+      if (tokens < scheme_.shingle_size) continue;
+      std::ranges::fill(minima_, std::numeric_limits<uint32_t>::max());
+      for (size_t i = first; i + scheme_.shingle_size <= size_t{first} + tokens; ++i) {
+        add(hashes_[i], minima_.data());
+      }
+      visit(u, minima_.data());
+    }
+  }
+
  private:
+  void add(uint32_t hash, uint32_t* minima) const {
+    for (uint32_t k = 0; k < slots_; ++k) {
+      minima[k] = std::min(minima[k], multipliers_[k] * hash + offsets_[k]);
+    }
+  }
   void lower(uint32_t* minima, const uint32_t* others) const {
     for (uint32_t k = 0; k < slots_; ++k) minima[k] = std::min(minima[k], others[k]);
   }
 
   const Scheme scheme_;
   const uint32_t slots_;
-  std::vector<uint32_t> multipliers_, offsets_, blocks_, rest_, minima_;
+  std::vector<uint32_t> multipliers_, offsets_, hashes_, blocks_, rest_, minima_;
 };
 
 }  // namespace dedup

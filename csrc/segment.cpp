@@ -13,7 +13,7 @@ namespace dedup {
 namespace {
 
 constexpr char kMagic[8] = {'d', 'e', 'd', 'u', 'p', 'S', 'E', 'G'};
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 // Positions are 32 bits wide and the highest is the table's stop mark.
 constexpr uint64_t kMaxTokens = 0xFFFFFFF0;
 
@@ -25,11 +25,17 @@ enum SectionKind : uint32_t {
   kSeeds = 5,
   kFingerprints = 6,
   kSpans = 7,
+  kRaws = 8,
+  kUnits = 9,
+  kLines = 10,
 };
+constexpr uint32_t kOfDocuments =
+    1u << kDocuments | 1u << kStrings | 1u << kIdIndex | 1u << kUnits | 1u << kLines;
+constexpr uint32_t kOfView = 1u << kCounts | 1u << kSeeds | 1u << kFingerprints | 1u << kSpans;
 
 struct SectionRecord {
   uint32_t kind;
-  uint32_t view;  // 0 is `text`
+  uint32_t view;  // 0 for those of all views
   uint64_t offset, size;
 };
 static_assert(sizeof(SectionRecord) == 24);
@@ -43,17 +49,43 @@ static_assert(sizeof(IdRecord) == 16);
 
 uint64_t id_hash(std::string_view id) { return xxh3_64(id.data(), id.size()); }
 
-// What a segment is made of, however it was come by.
-struct Parts {
+using ByteSink = std::function<void(const uint8_t*, size_t)>;
+// Calls its argument with consecutive pieces of a section.
+using ByteSource = std::function<void(const ByteSink&)>;
+
+struct ViewParts {
   const Scheme& scheme;
-  uint64_t key_id;
-  const std::vector<DocumentRecord>& records;
-  const std::vector<std::string>& strings;
   uint64_t tokens;
   EntrySource entries;
-  // Calls its argument with consecutive pieces of the fingerprints.
-  std::function<void(const std::function<void(const uint8_t*, size_t)>&)> fingerprints;
+  ByteSource fingerprints, raws;
   SpanSource spans;
+};
+
+// What a segment is made of, however it was come by.
+struct Parts {
+  uint64_t key_id;
+  const std::vector<DocumentRecord>& records;
+  const std::vector<UnitRecord>& units;
+  const std::vector<std::string>& strings;
+  ByteSource lines;
+  std::vector<ViewParts> views;
+};
+
+// The strings of documents and units, each once.
+class StringPool {
+ public:
+  StringPool(std::vector<std::string>& strings, std::unordered_map<std::string, uint32_t>& numbers)
+      : strings_(strings), numbers_(numbers) {}
+  uint32_t intern(std::string text) {
+    const auto [at, added] =
+        numbers_.emplace(std::move(text), static_cast<uint32_t>(strings_.size()));
+    if (added) strings_.push_back(at->first);
+    return at->second;
+  }
+
+ private:
+  std::vector<std::string>& strings_;
+  std::unordered_map<std::string, uint32_t>& numbers_;
 };
 
 }  // namespace
@@ -65,11 +97,12 @@ class SegmentFile {
     CheckedWriter out(folder + "/.segment.writing");
     out.append(kMagic, sizeof kMagic);
     std::vector<SectionRecord> sections;
+    uint32_t view = 0;
     const auto section = [&](uint32_t kind, const std::function<void()>& body) {
       out.align(64);
       const uint64_t offset = out.size();
       body();
-      sections.push_back({kind, 0, offset, out.size() - offset});
+      sections.push_back({kind, view, offset, out.size() - offset});
     };
 
     section(kDocuments, [&] { out.append_values(parts.records); });
@@ -87,18 +120,30 @@ class SegmentFile {
       std::ranges::sort(ids);
       out.append_values(ids);
     });
-    std::array<uint64_t, 256> counts{};
-    section(kFingerprints, [&] {
-      parts.fingerprints([&](const uint8_t* from, size_t size) {
-        for (size_t i = 0; i < size; ++i) ++counts[from[i]];
-        out.append(from, size);
-      });
-      // Screens read whole vectors, so up to 64 bytes past the last token.
-      out.append(std::array<uint8_t, 64>{}.data(), 64);
+    section(kUnits, [&] { out.append_values(parts.units); });
+    section(kLines, [&] {
+      parts.lines([&](const uint8_t* from, size_t size) { out.append(from, size); });
     });
-    section(kCounts, [&] { out.append(counts.data(), sizeof counts); });
-    section(kSeeds, [&] { write_seed_table(out, parts.entries, parts.tokens); });
-    section(kSpans, [&] { write_span_map(out, parts.spans); });
+    for (; view < kViews; ++view) {
+      const ViewParts& own = parts.views[view];
+      std::array<uint64_t, 256> counts{};
+      section(kFingerprints, [&] {
+        own.fingerprints([&](const uint8_t* from, size_t size) {
+          for (size_t i = 0; i < size; ++i) ++counts[from[i]];
+          out.append(from, size);
+        });
+        // Screens read whole vectors, so up to 64 bytes past the last token.
+        out.append(std::array<uint8_t, 64>{}.data(), 64);
+      });
+      if (view != kTextView) {
+        section(kRaws, [&] {
+          own.raws([&](const uint8_t* from, size_t size) { out.append(from, size); });
+        });
+      }
+      section(kCounts, [&] { out.append(counts.data(), sizeof counts); });
+      section(kSeeds, [&] { write_seed_table(out, own.entries, own.tokens); });
+      section(kSpans, [&] { write_span_map(out, own.spans); });
+    }
 
     out.align(64);
     out.append_values(sections);
@@ -108,10 +153,13 @@ class SegmentFile {
     header.sections = static_cast<uint32_t>(sections.size());
     header.key_id = parts.key_id;
     header.documents = parts.records.size();
-    header.tokens = parts.tokens;
     for (const auto& record : parts.records) header.text_bytes += record.text_bytes;
     header.strings = parts.strings.size();
-    header.scheme = parts.scheme;
+    header.units = parts.units.size();
+    for (uint32_t v = 0; v < kViews; ++v) {
+      header.tokens[v] = parts.views[v].tokens;
+      header.schemes[v] = parts.views[v].scheme;
+    }
     out.append(&header, sizeof header);
 
     const uint64_t name = out.finish();
@@ -138,19 +186,21 @@ class SegmentFile {
       refuse("segment format version " + std::to_string(header.version) + ", this dedup reads " +
              std::to_string(kVersion) + "; use a matching release or build the index again");
     }
-    if (header.sections > 1024 || header.sections * sizeof(SectionRecord) > header_at ||
-        header.tokens > kMaxTokens || header.documents > 0xFFFFFFFF) {
-      refuse("its header is impossible; build the index again");
-    }
+    bool sane = header.sections <= 1024 && header.sections * sizeof(SectionRecord) <= header_at &&
+                header.documents <= 0xFFFFFFFF && header.units <= 0xFFFFFFFF;
+    for (const uint64_t tokens : header.tokens) sane = sane && tokens <= kMaxTokens;
+    if (!sane) refuse("its header is impossible; build the index again");
     const uint64_t records_at = header_at - header.sections * sizeof(SectionRecord);
-    uint32_t seen = 0;
+    uint32_t seen_of_documents = 0, seen[kViews] = {};
     for (uint32_t i = 0; i < header.sections; ++i) {
       const auto section = load<SectionRecord>(
           file.at(records_at + i * sizeof(SectionRecord), sizeof(SectionRecord)));
       if (section.offset > records_at || section.size > records_at - section.offset) {
         refuse("a section lies outside the file; build the index again");
       }
-      if (section.view != 0) continue;
+      if (section.view >= kViews || section.kind >= 32) continue;
+      SegmentView& view = segment.views_[section.view];
+      const uint64_t tokens = header.tokens[section.view];
       const auto expect = [&](uint64_t size) {
         if (section.size != size) {
           refuse("section " + std::to_string(section.kind) + " has " +
@@ -174,33 +224,54 @@ class SegmentFile {
           expect(header.documents * sizeof(IdRecord));
           segment.id_index_offset_ = section.offset;
           break;
+        case kUnits:
+          expect(header.units * sizeof(UnitRecord));
+          segment.units_offset_ = section.offset;
+          break;
+        case kLines:
+          segment.lines_offset_ = section.offset;
+          segment.lines_size_ = section.size;
+          break;
         case kCounts:
-          expect(sizeof segment.counts_);
-          std::memcpy(segment.counts_.data(), file.at(section.offset, section.size), section.size);
+          expect(sizeof view.counts_);
+          std::memcpy(view.counts_.data(), file.at(section.offset, section.size), section.size);
           break;
         case kSeeds:
-          segment.seeds_ = SeedTable(file, section.offset, section.size);
-          if (segment.seeds_.shape().positions != header.tokens) {
+          view.seeds_ = SeedTable(file, section.offset, section.size);
+          if (view.seeds_.shape().positions != tokens) {
             refuse("seed table and fingerprints differ in tokens; build the index again");
           }
           break;
         case kFingerprints:
-          expect(header.tokens + 64);
-          segment.fingerprints_offset_ = section.offset;
+          expect(tokens + 64);
+          view.fingerprints_offset_ = section.offset;
+          break;
+        case kRaws:
+          expect(tokens);
+          view.raws_offset_ = section.offset;
           break;
         case kSpans:
-          segment.spans_ = SpanMap(file, section.offset, section.size);
-          if (segment.spans_.tokens() != header.tokens) {
+          view.spans_ = SpanMap(file, section.offset, section.size);
+          if (view.spans_.tokens() != tokens) {
             refuse("span map and fingerprints differ in tokens; build the index again");
           }
           break;
         default:
           continue;
       }
-      seen |= 1u << section.kind;
+      seen_of_documents |= 1u << section.kind;
+      seen[section.view] |= 1u << section.kind;
     }
-    if (seen != 0b11111110) refuse("a section is missing; build the index again");
-    header.scheme.check();
+    bool whole = (seen_of_documents & kOfDocuments) == kOfDocuments;
+    for (uint32_t v = 0; v < kViews; ++v) {
+      const uint32_t wanted = v == kTextView ? kOfView : kOfView | 1u << kRaws;
+      whole = whole && (seen[v] & wanted) == wanted;
+      segment.views_[v].file_ = &segment.file_;
+      segment.views_[v].scheme_ = header.schemes[v];
+      segment.views_[v].tokens_ = header.tokens[v];
+    }
+    if (!whole) refuse("a section is missing; build the index again");
+    for (const Scheme& scheme : header.schemes) scheme.check();
   }
 };
 
@@ -208,8 +279,10 @@ Segment::Segment(const std::string& path) : file_(path) { SegmentFile::read(*thi
 
 SegmentSummary Segment::summary() const {
   const size_t slash = path().rfind('/');
-  return {slash == std::string::npos ? path() : path().substr(slash + 1), file_.file_size(),
-          header_.documents, header_.tokens, seeds_.shape().entries};
+  SegmentSummary summary{slash == std::string::npos ? path() : path().substr(slash + 1),
+                         file_.file_size(), header_.documents, tokens(), 0};
+  for (const SegmentView& view : views_) summary.seeds += view.seeds().shape().entries;
+  return summary;
 }
 
 std::map<std::string, CorpusCount> Segment::corpora(const Tombstones& dead) const {
@@ -219,7 +292,7 @@ std::map<std::string, CorpusCount> Segment::corpora(const Tombstones& dead) cons
     const DocumentRecord record = document(d);
     CorpusCount& count = counts[std::string(string(record.corpus))];
     ++count.documents;
-    count.tokens += record.tokens;
+    count.tokens += record.views[kTextView].tokens;
   }
   return counts;
 }
@@ -227,7 +300,13 @@ std::map<std::string, CorpusCount> Segment::corpora(const Tombstones& dead) cons
 DocumentRecord Segment::document(uint32_t index) const {
   const auto record = load<DocumentRecord>(
       file_.at(documents_offset_ + index * sizeof(DocumentRecord), sizeof(DocumentRecord)));
-  if (uint64_t{record.first_token} + record.tokens > header_.tokens) {
+  bool inside = uint64_t{record.first_unit} + record.units <= header_.units &&
+                record.first_line_byte <= lines_size_;
+  for (uint32_t v = 0; v < kViews; ++v) {
+    const auto [first, tokens] = record.views[v];
+    inside = inside && uint64_t{first} + tokens <= header_.tokens[v];
+  }
+  if (!inside) {
     throw FormatError(path() + ": document " + std::to_string(index) +
                       " lies outside the segment; build the index again");
   }
@@ -251,16 +330,72 @@ std::string_view Segment::string(uint32_t index) const {
 
 DocumentInfo Segment::info(uint32_t index) const {
   const DocumentRecord record = document(index);
-  return {std::string(string(record.id)), std::string(string(record.corpus)),
+  return {std::string(string(record.id)),      std::string(string(record.corpus)),
           std::string(string(record.licence)), std::string(string(record.owner)),
-          std::string(string(record.url))};
+          std::string(string(record.url)),     std::string(string(record.language))};
 }
 
-uint32_t Segment::document_of(uint32_t token) const {
+UnitRecord Segment::unit(const DocumentRecord& document, uint32_t number) const {
+  const uint64_t at = uint64_t{document.first_unit} + number;
+  return load<UnitRecord>(file_.at(units_offset_ + at * sizeof(UnitRecord), sizeof(UnitRecord)));
+}
+
+std::optional<UnitRecord> Segment::unit_at(const DocumentRecord& document, Span span) const {
+  std::optional<UnitRecord> best;
+  double best_share = 0;
+  for (uint32_t u = 0; u < document.units; ++u) {
+    const UnitRecord candidate = unit(document, u);
+    const uint64_t from = std::max<uint64_t>(candidate.start, span.start);
+    const uint64_t to = std::min<uint64_t>(candidate.end, span.end);
+    if (from >= to) continue;
+    const uint64_t either = std::max<uint64_t>(candidate.end, span.end) -
+                            std::min<uint64_t>(candidate.start, span.start);
+    const double share = static_cast<double>(to - from) / static_cast<double>(either);
+    if (share <= best_share) continue;
+    best_share = share;
+    best = candidate;
+  }
+  return best;
+}
+
+std::pair<uint32_t, uint32_t> Segment::lines_at(const DocumentRecord& document, Span span) const {
+  std::pair<uint32_t, uint32_t> found{0, 0};
+  uint64_t at = document.first_line_byte, end = 0;
+  for (uint32_t line = 1; line <= document.lines; ++line) {
+    uint64_t length = 0;
+    for (uint32_t shift = 0; at < lines_size_ && shift < 35; shift += 7) {
+      const uint8_t byte = *file_.at(lines_offset_ + at++, 1);
+      length |= uint64_t{byte & 0x7Fu} << shift;
+      if (byte < 0x80) break;
+    }
+    end += length;
+    if (found.first == 0 && span.start < end) found.first = line;
+    if (span.end <= end) {
+      found.second = line;
+      return found;
+    }
+  }
+  found.second = document.lines;
+  return found;
+}
+
+std::pair<const uint8_t*, const uint8_t*> Segment::line_bytes(
+    const DocumentRecord& document) const {
+  uint64_t at = document.first_line_byte;
+  for (uint32_t line = 0; line < document.lines && at < lines_size_; ++line) {
+    while (at < lines_size_ && *file_.at(lines_offset_ + at, 1) >= 0x80) ++at;
+    at = std::min(at + 1, lines_size_);
+  }
+  const uint64_t size = at - document.first_line_byte;
+  const uint8_t* from = file_.at(lines_offset_ + document.first_line_byte, size);
+  return {from, from + size};
+}
+
+uint32_t Segment::document_of(uint32_t view, uint32_t token) const {
   uint32_t low = 0, high = documents();  // the last document that starts at or before the token
   while (high - low > 1) {
     const uint32_t middle = low + (high - low) / 2;
-    if (document(middle).first_token <= token) {
+    if (document(middle).views[view].first <= token) {
       low = middle;
     } else {
       high = middle;
@@ -291,52 +426,101 @@ std::vector<uint32_t> Segment::find_id(std::string_view id) const {
   return found;
 }
 
-SegmentWriter::SegmentWriter(const Scheme& scheme, TokenKey key)
-    : scheme_(scheme), key_(key), minima_(scheme), strings_{""}, string_numbers_{{"", 0}} {
-  scheme.check();
+SegmentWriter::SegmentWriter(const Schemes& schemes, TokenKey key)
+    : schemes_(schemes), key_(key), strings_{""}, string_numbers_{{"", 0}} {
+  for (const Scheme& scheme : schemes) {
+    scheme.check();
+    minima_.emplace_back(scheme);
+  }
 }
 
 uint32_t SegmentWriter::intern(const std::string& text) {
-  const auto [at, added] = string_numbers_.emplace(text, static_cast<uint32_t>(strings_.size()));
-  if (added) strings_.push_back(text);
-  return at->second;
+  return StringPool(strings_, string_numbers_).intern(text);
 }
 
-uint64_t SegmentWriter::add(const DocumentInfo& info, std::string_view text) {
-  tokenize(text, tokens_);
-  const size_t n = tokens_.hashes.size();
-  if (fingerprints_.size() + n > kMaxTokens || records_.size() >= 0xFFFFFFFE) {
-    throw ArgumentError("segment: full; commit before adding more");
-  }
-  keyed_.resize(n);
-  std::ranges::transform(tokens_.hashes, keyed_.begin(), key_);
-
-  const auto base = static_cast<uint32_t>(fingerprints_.size());
+TokenRange SegmentWriter::add_view(uint32_t view, const std::vector<uint32_t>& starts,
+                                   const std::vector<uint32_t>& ends,
+                                   std::span<const TokenRange> units) {
+  const Scheme& scheme = schemes_[view];
+  ViewBuffer& buffer = views_[view];
+  const size_t n = sequence_.size();
+  const auto base = static_cast<uint32_t>(buffer.fingerprints.size());
   const auto index = [&](Seed seed, size_t at) {
-    entries_.push_back({seed, base + static_cast<uint32_t>(at)});
+    if (seed != kNoSeed) buffer.entries.push_back({seed, base + static_cast<uint32_t>(at)});
   };
-  for (size_t i = 0; i + scheme_.tile_size <= n; i += scheme_.tile_stride) {
-    index(tile_seed(&keyed_[i], scheme_.tile_size), i);
+  for (size_t i = 0; i + scheme.tile_size <= n; i += scheme.tile_stride) {
+    index(tile_seed(sequence_, i, scheme), i);
   }
-  if (scheme_.gapped_shape) {
-    for (size_t i = 0; i + scheme_.gapped_span() <= n; i += scheme_.gapped_stride) {
-      index(gapped_seed(&keyed_[i], scheme_.gapped_shape), i);
+  if (scheme.gapped_shape) {
+    for (size_t i = 0; i + scheme.gapped_span() <= n; i += scheme.gapped_stride) {
+      index(gapped_seed(&sequence_.values[i], scheme.gapped_shape), i);
     }
   }
-  minima_.each(keyed_, scheme_.window_stride, [&](size_t start, const uint32_t* minima) {
-    for (uint32_t band = 0; band < scheme_.bands; ++band) {
-      index(band_seed(minima + band * scheme_.rows, scheme_.rows, band), start);
+  const auto index_bands = [&](size_t start, const uint32_t* minima) {
+    for (uint32_t band = 0; band < scheme.bands; ++band) {
+      index(band_seed(minima + band * scheme.rows, scheme.rows, band), start);
     }
+  };
+  minima_[view].each(sequence_, scheme.window_stride, index_bands);
+  minima_[view].each_unit(sequence_, units, [&](size_t unit, const uint32_t* minima) {
+    index_bands(units[unit].first, minima);
   });
 
-  spans_.next_document();
-  for (size_t i = 0; i < n; ++i) {
-    fingerprints_.push_back(token_fingerprint(keyed_[i]));
-    spans_.add(tokens_.starts[i], tokens_.ends[i]);
+  buffer.fingerprints.insert(buffer.fingerprints.end(), sequence_.fingerprints.begin(),
+                             sequence_.fingerprints.end());
+  buffer.raws.insert(buffer.raws.end(), sequence_.raws.begin(), sequence_.raws.end());
+  buffer.spans.next_document();
+  for (size_t i = 0; i < n; ++i) buffer.spans.add(starts[i], ends[i]);
+  return {base, static_cast<uint32_t>(n)};
+}
+
+void SegmentWriter::add_lines(std::string_view text, DocumentRecord& record) {
+  for (size_t at = 0; at < text.size();) {
+    const size_t newline = text.find('\n', at);
+    const size_t next = newline == text.npos ? text.size() : newline + 1;
+    size_t length = next - at;
+    for (; length >= 0x80; length >>= 7) lines_.push_back(static_cast<uint8_t>(length | 0x80));
+    lines_.push_back(static_cast<uint8_t>(length));
+    ++record.lines;
+    at = next;
+  }
+}
+
+uint64_t SegmentWriter::add(const DocumentInfo& info, std::string_view text, const CodeInfo* code) {
+  tokenize(text, tokens_);
+  const auto fits = [&](uint32_t view, size_t more) {
+    return views_[view].fingerprints.size() + more <= kMaxTokens;
+  };
+  if (!fits(kTextView, tokens_.hashes.size()) || records_.size() >= 0xFFFFFFFE ||
+      (code && (!fits(kCodeView, code->code.size()) || !fits(kAstView, code->ast.size()) ||
+                units_.size() + code->units.size() >= 0xFFFFFFFE))) {
+    throw ArgumentError("segment: full; commit before adding more");
   }
   DocumentRecord record;
-  record.first_token = base;
-  record.tokens = static_cast<uint32_t>(n);
+  key_tokens(tokens_, key_, sequence_);
+  record.views[kTextView] = add_view(kTextView, tokens_.starts, tokens_.ends, {});
+  for (const uint32_t view : {kCodeView, kAstView}) {
+    record.views[view] = {static_cast<uint32_t>(views_[view].fingerprints.size()), 0};
+  }
+  record.first_unit = static_cast<uint32_t>(units_.size());
+  record.first_line_byte = lines_.size();
+  if (code) {
+    std::vector<TokenRange> units;
+    for (const UnitInfo& unit : code->units) {
+      if (uint64_t{unit.tokens.first} + unit.tokens.tokens > code->ast.size()) {
+        throw ArgumentError("segment: unit " + unit.name + " has tokens past the last");
+      }
+      units.push_back(unit.tokens);
+      units_.push_back({unit.start, unit.end, unit.first_line, unit.last_line, unit.tokens,
+                        intern(unit.name), 0});
+    }
+    record.units = static_cast<uint32_t>(units.size());
+    key_lexemes(code->code, key_, sequence_);
+    record.views[kCodeView] = add_view(kCodeView, code->code.starts, code->code.ends, {});
+    key_lexemes(code->ast, key_, sequence_);
+    record.views[kAstView] = add_view(kAstView, code->ast.starts, code->ast.ends, units);
+    add_lines(text, record);
+  }
   record.text_bytes = text.size();
   record.content_hash = content_hash(text);
   record.id = intern(info.id);
@@ -344,8 +528,9 @@ uint64_t SegmentWriter::add(const DocumentInfo& info, std::string_view text) {
   record.licence = intern(info.licence);
   record.owner = intern(info.owner);
   record.url = intern(info.url);
+  record.language = intern(info.language);
   records_.push_back(record);
-  return n;
+  return tokens_.hashes.size();
 }
 
 uint64_t SegmentWriter::content_hash(std::string_view text) const {
@@ -353,71 +538,45 @@ uint64_t SegmentWriter::content_hash(std::string_view text) const {
 }
 
 uint64_t SegmentWriter::memory_bytes() const {
-  return fingerprints_.capacity() + entries_.capacity() * sizeof(SeedEntry) +
-         spans_.memory_bytes() + records_.capacity() * sizeof(DocumentRecord) +
-         strings_.size() * 128;
+  uint64_t bytes = records_.capacity() * sizeof(DocumentRecord) + strings_.size() * 128 +
+                   units_.capacity() * sizeof(UnitRecord) + lines_.capacity();
+  for (const ViewBuffer& view : views_) {
+    bytes += view.fingerprints.capacity() + view.raws.capacity() +
+             view.entries.capacity() * sizeof(SeedEntry) + view.spans.memory_bytes();
+  }
+  return bytes;
 }
 
 SegmentSummary SegmentWriter::write(const std::string& folder) {
-  std::ranges::sort(entries_);
-  const Parts parts{scheme_,
-                    key_.id(),
-                    records_,
-                    strings_,
-                    fingerprints_.size(),
-                    [&](const auto& emit) { std::ranges::for_each(entries_, emit); },
-                    [&](const auto& emit) { emit(fingerprints_.data(), fingerprints_.size()); },
-                    [&](const auto& visit) { spans_.replay(visit); }};
+  const auto all_of = [](const std::vector<uint8_t>& bytes) {
+    return [&bytes](const ByteSink& emit) { emit(bytes.data(), bytes.size()); };
+  };
+  Parts parts{key_.id(), records_, units_, strings_, all_of(lines_), {}};
+  for (uint32_t v = 0; v < kViews; ++v) {
+    ViewBuffer& view = views_[v];
+    std::ranges::sort(view.entries);
+    parts.views.push_back({schemes_[v], view.fingerprints.size(),
+                           [&](const auto& emit) { std::ranges::for_each(view.entries, emit); },
+                           all_of(view.fingerprints), all_of(view.raws),
+                           [&](const auto& visit) { view.spans.replay(visit); }});
+  }
   return SegmentFile::write(parts, folder);
 }
 
-SegmentSummary merge_segments(const std::vector<std::shared_ptr<const Segment>>& segments,
-                              const std::vector<Tombstones>& dead, const std::string& folder) {
-  if (segments.empty()) throw ArgumentError("merge: no segments");
-  // Runs of living documents: tokens [from, to) of a segment move by `shift`.
-  struct Run {
-    uint32_t from, to;
-    int64_t shift;
-  };
-  std::vector<std::vector<Run>> runs(segments.size());
-  std::vector<DocumentRecord> records;
-  std::vector<std::string> strings{""};
-  std::unordered_map<std::string, uint32_t> numbers{{"", 0}};
-  uint64_t tokens = 0;
-  for (size_t s = 0; s < segments.size(); ++s) {
-    const Segment& segment = *segments[s];
-    if (!(segment.scheme() == segments[0]->scheme()) || segment.key_id() != segments[0]->key_id()) {
-      throw ArgumentError("merge: " + segment.path() + " has another scheme or key");
-    }
-    const auto intern = [&](uint32_t number) {
-      const auto [at, added] = numbers.emplace(std::string(segment.string(number)),
-                                               static_cast<uint32_t>(strings.size()));
-      if (added) strings.push_back(at->first);
-      return at->second;
-    };
-    for (uint32_t d = 0; d < segment.documents(); ++d) {
-      if (is_dead(dead[s], d)) continue;
-      DocumentRecord record = segment.document(d);
-      const uint32_t from = record.first_token, to = from + record.tokens;
-      const int64_t shift = static_cast<int64_t>(tokens) - from;
-      if (!runs[s].empty() && runs[s].back().to == from && runs[s].back().shift == shift) {
-        runs[s].back().to = to;
-      } else if (from != to) {
-        runs[s].push_back({from, to, shift});
-      }
-      tokens += record.tokens;
-      if (tokens > kMaxTokens) throw ArgumentError("merge: over 2^32 tokens in one segment");
-      record.first_token = static_cast<uint32_t>(tokens - record.tokens);
-      record.id = intern(record.id);
-      record.corpus = intern(record.corpus);
-      record.licence = intern(record.licence);
-      record.owner = intern(record.owner);
-      record.url = intern(record.url);
-      records.push_back(record);
-    }
-  }
+namespace {
 
-  const EntrySource entries = [&](const std::function<void(const SeedEntry&)>& emit) {
+using SegmentList = std::vector<std::shared_ptr<const Segment>>;
+
+// Runs of tokens of living documents: [from, to) of a segment move by `shift`.
+struct Run {
+  uint32_t from, to;
+  int64_t shift;
+};
+
+// The seeds of one view of several segments, in table order, where they come to stand.
+EntrySource merged_entries(const SegmentList& segments, uint32_t view,
+                           const std::vector<std::vector<Run>>& runs, uint64_t tokens) {
+  return [&segments, view, &runs, tokens](const std::function<void(const SeedEntry&)>& emit) {
     struct Head {
       Seed seed;
       size_t segment;
@@ -428,7 +587,7 @@ SegmentSummary merge_segments(const std::vector<std::shared_ptr<const Segment>>&
     std::vector<SeedTable::Cursor> cursors;
     std::priority_queue<Head, std::vector<Head>, std::greater<>> heads;
     for (size_t s = 0; s < segments.size(); ++s) {
-      cursors.emplace_back(segments[s]->seeds());
+      cursors.emplace_back(segments[s]->view(view).seeds());
       if (!cursors[s].done()) heads.push({cursors[s].entry().seed, s});
     }
     while (!heads.empty()) {
@@ -437,7 +596,7 @@ SegmentSummary merge_segments(const std::vector<std::shared_ptr<const Segment>>&
       SeedTable::Cursor& cursor = cursors[head.segment];
       for (; !cursor.done() && cursor.entry().seed == head.seed; cursor.advance()) {
         const uint32_t position = cursor.entry().position;
-        if (position == segments[head.segment]->tokens()) {
+        if (position == segments[head.segment]->view(view).tokens()) {
           emit({head.seed, static_cast<uint32_t>(tokens)});
           continue;
         }
@@ -452,35 +611,108 @@ SegmentSummary merge_segments(const std::vector<std::shared_ptr<const Segment>>&
       if (!cursor.done()) heads.push({cursor.entry().seed, head.segment});
     }
   };
-  const auto fingerprints = [&](const std::function<void(const uint8_t*, size_t)>& emit) {
-    for (size_t s = 0; s < segments.size(); ++s) {
-      for (const Run& run : runs[s]) {
-        emit(segments[s]->fingerprints(run.from, run.to - run.from), run.to - run.from);
-      }
+}
+
+}  // namespace
+
+SegmentSummary merge_segments(const SegmentList& segments, const std::vector<Tombstones>& dead,
+                              const std::string& folder) {
+  if (segments.empty()) throw ArgumentError("merge: no segments");
+  const Segment& first = *segments[0];
+  std::array<std::vector<std::vector<Run>>, kViews> runs;
+  for (auto& view : runs) view.resize(segments.size());
+  std::array<uint64_t, kViews> tokens{};
+  std::vector<DocumentRecord> records;
+  std::vector<UnitRecord> units;
+  std::vector<uint8_t> lines;
+  std::vector<std::string> strings{""};
+  std::unordered_map<std::string, uint32_t> numbers{{"", 0}};
+  StringPool pool(strings, numbers);
+  for (size_t s = 0; s < segments.size(); ++s) {
+    const Segment& segment = *segments[s];
+    bool alike = segment.key_id() == first.key_id();
+    for (uint32_t v = 0; v < kViews; ++v) {
+      alike = alike && segment.view(v).scheme() == first.view(v).scheme();
     }
-  };
-  const SpanSource spans = [&](const SpanVisitor& visit) {
-    for (size_t s = 0; s < segments.size(); ++s) {
-      for (uint32_t d = 0; d < segments[s]->documents(); ++d) {
-        if (is_dead(dead[s], d)) continue;
-        const DocumentRecord record = segments[s]->document(d);
-        bool first = true;
-        segments[s]->spans().each(record.first_token, uint64_t{record.first_token} + record.tokens,
-                                  [&](uint32_t start, uint32_t end) {
-                                    visit(first, start, end);
-                                    first = false;
-                                  });
+    if (!alike) throw ArgumentError("merge: " + segment.path() + " has another scheme or key");
+    const auto move = [&](uint32_t& string) {
+      string = pool.intern(std::string(segment.string(string)));
+    };
+    for (uint32_t d = 0; d < segment.documents(); ++d) {
+      if (is_dead(dead[s], d)) continue;
+      DocumentRecord record = segment.document(d);
+      for (uint32_t v = 0; v < kViews; ++v) {
+        const auto [from, count] = record.views[v];
+        const auto shift = static_cast<int64_t>(tokens[v]) - from;
+        auto& own = runs[v][s];
+        if (!own.empty() && own.back().to == from && own.back().shift == shift) {
+          own.back().to = from + count;
+        } else if (count != 0) {
+          own.push_back({from, from + count, shift});
+        }
+        record.views[v].first = static_cast<uint32_t>(tokens[v]);
+        tokens[v] += count;
+        if (tokens[v] > kMaxTokens) throw ArgumentError("merge: over 2^32 tokens in one segment");
       }
+      const auto first_unit = static_cast<uint32_t>(units.size());
+      for (uint32_t u = 0; u < record.units; ++u) {
+        units.push_back(segment.unit(record, u));
+        move(units.back().name);
+      }
+      record.first_unit = first_unit;
+      const auto [from, to] = segment.line_bytes(record);
+      record.first_line_byte = lines.size();
+      lines.insert(lines.end(), from, to);
+      move(record.id);
+      move(record.corpus);
+      move(record.licence);
+      move(record.owner);
+      move(record.url);
+      move(record.language);
+      records.push_back(record);
     }
-  };
-  const Parts parts{segments[0]->scheme(),
-                    segments[0]->key_id(),
-                    records,
-                    strings,
-                    tokens,
-                    entries,
-                    fingerprints,
-                    spans};
+  }
+
+  Parts parts{first.key_id(),
+              records,
+              units,
+              strings,
+              [&](const ByteSink& emit) { emit(lines.data(), lines.size()); },
+              {}};
+  for (uint32_t v = 0; v < kViews; ++v) {
+    const auto living = [&, v](auto bytes_of) -> ByteSource {
+      return [&, v, bytes_of](const ByteSink& emit) {
+        for (size_t s = 0; s < segments.size(); ++s) {
+          for (const Run& run : runs[v][s]) {
+            emit(bytes_of(segments[s]->view(v), run.from, run.to - run.from), run.to - run.from);
+          }
+        }
+      };
+    };
+    const SpanSource spans = [&, v](const SpanVisitor& visit) {
+      for (size_t s = 0; s < segments.size(); ++s) {
+        for (uint32_t d = 0; d < segments[s]->documents(); ++d) {
+          if (is_dead(dead[s], d)) continue;
+          const auto [from, count] = segments[s]->document(d).views[v];
+          bool is_first = true;
+          segments[s]->view(v).spans().each(from, uint64_t{from} + count,
+                                            [&](uint32_t start, uint32_t end) {
+                                              visit(is_first, start, end);
+                                              is_first = false;
+                                            });
+        }
+      }
+    };
+    parts.views.push_back({first.view(v).scheme(), tokens[v],
+                           merged_entries(segments, v, runs[v], tokens[v]),
+                           living([](const SegmentView& view, uint64_t from, uint64_t count) {
+                             return view.fingerprints(from, count);
+                           }),
+                           living([](const SegmentView& view, uint64_t from, uint64_t count) {
+                             return view.raws(from, count);
+                           }),
+                           spans});
+  }
   return SegmentFile::write(parts, folder);
 }
 

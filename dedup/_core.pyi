@@ -74,6 +74,30 @@ def tokenize_batch(
 def normalised_tokens(text: str | bytes) -> list[str]: ...
 def unicode_version() -> str: ...
 
+# ---- lexemes
+
+class Lexemes:
+    classes: NDArray[np.uint8]
+    symbols: NDArray[np.uint64]
+    raws: NDArray[np.uint64]
+    starts: NDArray[np.uint32]
+    ends: NDArray[np.uint32]
+    def __init__(self) -> None: ...
+    def __len__(self) -> int: ...
+    def relocate(self, offsets: NDArray[np.uint32]) -> None: ...
+    def shift(self, by: int) -> None: ...
+    def extend(self, other: Lexemes) -> None: ...
+
+def lex(text: str | bytes, language: str = "") -> Lexemes: ...
+def lex_chunks(chunks: Sequence[str | bytes], language: str = "") -> Lexemes: ...
+def syntax_lexemes(
+    text: str | bytes,
+    classes: NDArray[np.uint8],
+    symbols: NDArray[np.uint64],
+    starts: NDArray[np.uint32],
+    ends: NDArray[np.uint32],
+) -> Lexemes: ...
+
 # ---- segments, search
 
 class Scheme:
@@ -86,6 +110,7 @@ class Scheme:
     shingle_size: int
     bands: int
     rows: int
+    least_distinct: int
     guaranteed_tokens: int
     def __init__(
         self,
@@ -99,7 +124,12 @@ class Scheme:
         shingle_size: int = ...,
         bands: int = ...,
         rows: int = ...,
+        least_distinct: int = ...,
     ) -> None: ...
+    @staticmethod
+    def code() -> Scheme: ...
+    @staticmethod
+    def ast() -> Scheme: ...
 
 class SegmentSummary:
     name: str
@@ -109,26 +139,41 @@ class SegmentSummary:
     seeds: int
 
 def key_id(key: bytes | None) -> int: ...
+def content_hash(text: str | bytes, key: bytes | None) -> int: ...
+
+Unit = tuple[str, int, int, int, int, int, int]
 
 class SegmentWriter:
     tokens: int
     documents: int
     memory_bytes: int
-    def __init__(self, scheme: Scheme, key: bytes | None) -> None: ...
+    def __init__(self, schemes: list[Scheme], key: bytes | None) -> None: ...
     def add(
-        self, text: str | bytes, id: str, corpus: str, licence: str, owner: str, url: str
+        self,
+        text: str | bytes,
+        id: str,
+        corpus: str,
+        licence: str,
+        owner: str,
+        url: str,
+        language: str = "",
+        code: Lexemes | None = None,
+        ast: Lexemes | None = None,
+        units: Sequence[Unit] = (),
     ) -> int: ...
     def content_hash(self, text: str | bytes) -> int: ...
     def write(self, folder: str) -> SegmentSummary: ...
 
 class Segment:
     path: str
-    scheme: Scheme
+    schemes: list[Scheme]
     key_id: int
     summary: SegmentSummary
     def __init__(self, path: str) -> None: ...
     def verify(self) -> None: ...
-    def document(self, index: int) -> tuple[str, str, str, str, str, int, int, int]: ...
+    def document(
+        self, index: int
+    ) -> tuple[str, str, str, str, str, str, int, int, int, int, int, int]: ...
     def corpora(self, dead: list[int]) -> dict[str, tuple[int, int]]: ...
     def find_id(self, id: str) -> list[int]: ...
 
@@ -136,11 +181,48 @@ def merge_segments(
     segments: list[Segment], dead: list[list[int]], folder: str
 ) -> SegmentSummary: ...
 
-Found = tuple[int, int, int, int, int, int, int, int, int, int, int, float, int, bool]
+class Found:
+    view: int
+    segment: int
+    document: int
+    query_start: int
+    query_end: int
+    document_start: int
+    document_end: int
+    tokens: int
+    document_tokens: int
+    matched: int
+    run: int
+    columns: int
+    containment: float
+    sources: int
+    supplied: bool
+    same: int
+    same_run: int
+    names: int
+    renamed: int
+    consistency: float
+    telling: int
+    distinct: int
+    unit: str
+    first_line: int
+    last_line: int
 
 class Searcher:
+    has_code: bool
     def __init__(
         self, segments: list[Segment], dead: list[list[int]], key: bytes | None
     ) -> None: ...
-    def search(self, text: str | bytes, prompt: str | bytes | None = None) -> list[Found]: ...
-    def search_batch(self, texts: list[str], threads: int = 1) -> list[list[Found]]: ...
+    def search(
+        self,
+        text: str | bytes,
+        prompt: str | bytes | None = None,
+        ast: Lexemes | None = None,
+        units: Sequence[Unit] = (),
+    ) -> list[Found]: ...
+    def search_batch(
+        self,
+        texts: Sequence[str],
+        parsed: Sequence[tuple[Lexemes | None, Sequence[Unit]]] = (),
+        threads: int = 1,
+    ) -> list[list[Found]]: ...

@@ -285,13 +285,16 @@ def index_info(index: IndexArgument, key: KeyOption = None, no_key: NoKeyOption 
     """Print what an index holds."""
     with Index.open(index, key=_key(key, no_key)) as opened:
         info = opened.info()
-    scheme = ", ".join(f"{name} {value}" for name, value in info.scheme.items())
+    schemes = [
+        (f"scheme of {view}", ", ".join(f"{name} {value}" for name, value in scheme.items()))
+        for view, scheme in info.schemes.items()
+    ]
     rows = [
         ("path", printable(info.path)),
         ("format", f"{info.format_version}"),
         ("generation", f"{info.generation}"),
         ("key", info.key_id or "none"),
-        ("scheme", scheme),
+        *schemes,
         ("segments", f"{info.segments}"),
         ("documents", f"{info.documents:,}"),
         ("tokens", f"{info.tokens:,}"),

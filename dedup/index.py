@@ -19,25 +19,31 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
 import xxhash
 
 from dedup import _core
 from dedup.errors import FormatError, IndexLocked, WrongKey
 from dedup.key import Key, default_key
-from dedup.match import Match, Span
+from dedup.match import Kind, Match, Span, View
 from dedup.source import Document
+
+if TYPE_CHECKING:
+    from dedup.syntax import Syntax
+    from dedup.views import UnitRow
 
 __all__ = ["CorpusInfo", "Index", "IndexInfo", "Scheme", "VerifyReport"]
 
 Scheme = _core.Scheme
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "MANIFEST"
 LOCK = "LOCK"
 # What a writer holds in memory before it writes a segment: some 100 million tokens.
 SEGMENT_MEMORY_BYTES = 512 * 1024 * 1024
+# What parsing the code of a query may take; its lexemes are searched whatever comes of it.
+QUERY_PARSE_S = 0.1
 # A query probes every segment, so a commit that leaves more merges the newest ones.
 MAX_SEGMENTS = 8
 
@@ -51,7 +57,12 @@ _SCHEME_FIELDS: Final = (
     "shingle_size",
     "bands",
     "rows",
+    "least_distinct",
 )
+_VIEWS: Final[tuple[View, ...]] = get_args(View)
+
+# A match of code is `renamed` from this share of its names on; fewer are edits.
+_RENAMED_SHARE: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,10 @@ class IndexInfo:
     ----------
     key_id : str
         16 hexadecimal digits, or ``""`` for an index without key.
+    schemes : dict
+        View to the parameters of its fingerprints.
+    tokens : int
+        Words; lexemes and nodes are not counted.
     bytes, bytes_per_token : int, float
         Of all segment files; per living token.
     corpora : dict
@@ -80,7 +95,7 @@ class IndexInfo:
     format_version: int
     generation: int
     key_id: str
-    scheme: dict[str, int]
+    schemes: dict[str, dict[str, int]]
     segments: int
     documents: int
     tokens: int
@@ -118,7 +133,7 @@ class _Entry:
 class _Manifest:
     generation: int
     key_id: int
-    scheme: dict[str, int]
+    schemes: dict[str, dict[str, int]]
     segments: tuple[_Entry, ...]
 
 
@@ -133,7 +148,8 @@ class Index:
         self._path = path
         self._key = key
         self._secret = key.secret if key else None
-        self._scheme = Scheme(**manifest.scheme)
+        self._schemes = [Scheme(**manifest.schemes[view]) for view in _VIEWS]
+        self._parser: Syntax | None = None
         self._lock = lock
         self._manifest = manifest
         self._segments = self._open_segments(manifest)
@@ -160,7 +176,8 @@ class Index:
             The default is the user's key, made on first use. None builds an index that anyone who
             holds its files can query.
         scheme : Scheme
-            Shapes every fingerprint; can't be changed later.
+            Shapes the fingerprints of words; can't be changed later. Those of code are shaped by
+            ``Scheme.code()`` and ``Scheme.ast()``.
 
         Raises
         ------
@@ -178,7 +195,13 @@ class Index:
             key = default_key(create=True)
         lock = _take_lock(path)
         try:
-            manifest = _Manifest(0, key.id if key else 0, _scheme_fields(scheme or Scheme()), ())
+            schemes = dict(
+                zip(_VIEWS, (scheme or Scheme(), Scheme.code(), Scheme.ast()), strict=True)
+            )
+            fields: dict[str, dict[str, int]] = {
+                view: _scheme_fields(scheme) for view, scheme in schemes.items()
+            }
+            manifest = _Manifest(0, key.id if key else 0, fields, ())
             _write_manifest(path, manifest)
             _sync_directory(path.absolute().parent)
             return cls(path, manifest, key, lock)
@@ -229,6 +252,8 @@ class Index:
     def close(self) -> None:
         """Give up the lock and whatever was added but not committed."""
         self._discard_pending()
+        if self._parser is not None:
+            self._parser.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -258,8 +283,17 @@ class Index:
 
     @property
     def scheme(self) -> Scheme:
-        """The parameters its fingerprints were made with."""
-        return self._scheme
+        """The parameters its fingerprints of words were made with."""
+        return self._schemes[0]
+
+    @property
+    def parses(self) -> dict[str, int]:
+        """How many parses of code came to what: ``parsed``, or why there was none.
+
+        A document or query whose code could not be parsed is fingerprinted and searched by its
+        lexemes and words all the same.
+        """
+        return {} if self._parser is None else self._parser.counts
 
     # ---- writing
 
@@ -338,12 +372,16 @@ class Index:
         FormatError
             If a damaged part of the index is met.
         """
-        return [self._as_match(*match) for match in self._search().search(text, prompt)]
+        searcher = self._search()
+        ast, units = self._parsed(searcher, text)
+        return [self._as_match(found) for found in searcher.search(text, prompt, ast, units)]
 
     def search_batch(self, texts: list[str], threads: int = 1) -> list[list[Match]]:
         """``search`` of many texts on `threads` threads; the same answers in the same order."""
-        found = self._search().search_batch(texts, threads)
-        return [[self._as_match(*match) for match in matches] for matches in found]
+        searcher = self._search()
+        parsed = [self._parsed(searcher, text) for text in texts]
+        found = searcher.search_batch(texts, parsed, threads)
+        return [[self._as_match(match) for match in matches] for matches in found]
 
     def reload(self) -> bool:
         """Take up the newest committed generation; false if it is the one in use."""
@@ -369,7 +407,7 @@ class Index:
             format_version=FORMAT_VERSION,
             generation=self.generation,
             key_id=f"{self._manifest.key_id:016x}" if self._manifest.key_id else "",
-            scheme=dict(self._manifest.scheme),
+            schemes={view: dict(scheme) for view, scheme in self._manifest.schemes.items()},
             segments=len(self._segments),
             documents=sum(corpus.documents for corpus in corpora.values()),
             tokens=tokens,
@@ -402,41 +440,52 @@ class Index:
             self._searcher = _core.Searcher(self._segments, dead, self._secret)
         return self._searcher
 
-    def _as_match(
-        self,
-        segment: int,
-        document: int,
-        query_start: int,
-        query_end: int,
-        document_start: int,
-        document_end: int,
-        tokens: int,
-        document_tokens: int,
-        matched: int,
-        run: int,
-        columns: int,
-        containment: float,
-        sources: int,
-        supplied: bool,
-    ) -> Match:
-        id, corpus, licence, owner, url, *_ = self._segments[segment].document(document)
+    def _syntax(self) -> "Syntax":
+        if self._parser is None:
+            from dedup.syntax import Syntax  # here, so that `import dedup` stays quick
+
+            self._parser = Syntax()
+        return self._parser
+
+    def _parsed(
+        self, searcher: _core.Searcher, text: str
+    ) -> tuple[_core.Lexemes | None, "list[UnitRow]"]:
+        """The syntax nodes of a query and its units, if it has code and so has the index."""
+        if not searcher.has_code:
+            return None, []
+        from dedup.views import query_views
+
+        views = query_views(text.encode(), self._syntax(), budget_s=QUERY_PARSE_S)
+        return (None, []) if views is None else (views.ast, views.units)
+
+    def _as_match(self, found: _core.Found) -> Match:
+        segment = self._segments[found.segment]
+        id, corpus, licence, owner, url, language, *_ = segment.document(found.document)
+        view = _VIEWS[found.view]
+        kind = _kind_of(found)
         return Match(
             document=id,
             corpus=corpus,
             licence=licence,
             owner=owner,
             url=url,
-            view="text",
-            kind="verbatim" if matched == columns == tokens == document_tokens else "near",
-            query_span=Span(query_start, query_end),
-            document_span=Span(document_start, document_end),
-            tokens=tokens,
-            run=run,
-            identity=matched / columns,
-            containment=containment,
-            jaccard=matched / (tokens + document_tokens - matched),
-            sources=sources,
-            supplied=supplied,
+            view=view,
+            kind=kind,
+            query_span=Span(found.query_start, found.query_end),
+            document_span=Span(found.document_start, found.document_end),
+            tokens=found.tokens,
+            run=found.run if view == "text" or kind == "renamed" else found.same_run,
+            identity=found.matched / found.columns,
+            containment=found.containment,
+            jaccard=found.matched / (found.tokens + found.document_tokens - found.matched),
+            sources=found.sources,
+            supplied=found.supplied,
+            language=language,
+            function=found.unit,
+            lines=(found.first_line, found.last_line),
+            distinct=found.distinct,
+            shared_names=found.telling,
+            consistency=found.consistency,
         )
 
     def _open_segments(self, manifest: _Manifest) -> list[_core.Segment]:
@@ -467,7 +516,7 @@ class Index:
             raise ValueError(f"{self._path}: open for reading; pass writable=True to change it")
 
     def _reset_pending(self) -> None:
-        self._writer = _core.SegmentWriter(self._scheme, self._secret)
+        self._writer = _core.SegmentWriter(self._schemes, self._secret)
         self._writer_ids: dict[str, int] = {}
         self._writer_dead: set[int] = set()
         # Written and not yet committed, with the ids they hold; documents they or committed
@@ -497,10 +546,18 @@ class Index:
             ) from None
         olds = list(self._committed(document.id))
         for number, old in olds:
-            *names, _, _, old_content = self._segments[number].document(old)
-            if (*names, old_content) == (*same, content):
+            known = self._segments[number].document(old)
+            if (*known[: len(same)], known[-1]) == (*same, content):
                 return 0
-        self._writer.add(document.text, *same)
+        from dedup.views import document_views
+
+        views = document_views(document.text.encode(), document.id, self._syntax())
+        if views is None:
+            self._writer.add(document.text, *same)
+        else:
+            self._writer.add(
+                document.text, *same, views.language, views.code, views.ast, views.units
+            )
         for number, old in olds:
             self._replaced.setdefault(number, set()).add(old)
         for number, segment in enumerate(self._fresh_segments):
@@ -533,14 +590,14 @@ class Index:
             )
         )
         self._fresh_segments.append(_core.Segment(str(self._path / summary.name)))
-        self._writer = _core.SegmentWriter(self._scheme, self._secret)
+        self._writer = _core.SegmentWriter(self._schemes, self._secret)
         self._writer_ids, self._writer_dead = {}, set()
 
     def _swap(self, entries: list[_Entry]) -> None:
         """Commit these segments, then forget and remove those that are no longer named."""
         entries = [entry for entry in entries if len(entry.dead) < entry.documents]
         manifest = _Manifest(
-            self.generation + 1, self._manifest.key_id, self._manifest.scheme, tuple(entries)
+            self.generation + 1, self._manifest.key_id, self._manifest.schemes, tuple(entries)
         )
         segments = self._open_segments(manifest)
         _write_manifest(self._path, manifest)
@@ -566,6 +623,15 @@ def _tail_to_merge(sizes: list[int]) -> int:
     while start > 0 and sizes[start - 1] < 2 * sum(sizes[start:]):
         start -= 1
     return start
+
+
+def _kind_of(found: _core.Found) -> Kind:
+    equal = found.matched == found.columns == found.tokens == found.document_tokens
+    if found.view == 0:
+        return "verbatim" if equal else "near"
+    if equal and found.same == found.matched:
+        return "verbatim"
+    return "renamed" if found.renamed > _RENAMED_SHARE * found.names else "near"
 
 
 def _scheme_fields(scheme: Scheme) -> dict[str, int]:
@@ -620,7 +686,7 @@ def _write_manifest(path: Path, manifest: _Manifest) -> None:
         "format_version": FORMAT_VERSION,
         "generation": manifest.generation,
         "key_id": f"{manifest.key_id:016x}",
-        "scheme": manifest.scheme,
+        "schemes": manifest.schemes,
         "segments": [
             {
                 "name": entry.name,
@@ -673,7 +739,7 @@ def _read_manifest(path: Path) -> _Manifest:
     return _Manifest(
         generation=body["generation"],
         key_id=int(body["key_id"], 16),
-        scheme=body["scheme"],
+        schemes=body["schemes"],
         segments=tuple(_entries(body["segments"])),
     )
 

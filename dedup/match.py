@@ -31,14 +31,15 @@ class Match:
     view : {"text", "code", "ast"}
         The token sequence in which the two sides agree.
     kind : {"verbatim", "near", "renamed"}
-        ``verbatim`` if every aligned token is equal, ``renamed`` if only names differ, else
-        ``near``.
+        ``verbatim`` if every aligned token is equal letter by letter, ``renamed`` if it is code
+        whose names differ, else ``near``.
     query_span, document_span : Span
         Byte ranges of the passage in the query and in the document.
     tokens : int
         Tokens of the query inside ``query_span`` (the aligned passage, edits included).
     run : int
-        Longest run of tokens equal on both sides, in tokens.
+        Longest run of tokens equal on both sides: letter by letter, or, if ``renamed``, but for
+        names and literals.
     identity : float
         Equal columns of the alignment over all its columns, in [0, 1].
     containment : float
@@ -49,6 +50,23 @@ class Match:
         Protected documents in which this passage of the query was found, this one included.
     supplied : bool
         The prompt held this passage already, so the query only repeats it.
+    language : str
+        Of the document, if it is code: ``python``, ``cpp``; else empty.
+    function : str
+        The function, method or class of the document that the passage is, or lies in:
+        ``Heap.push``; empty if none is known.
+    lines : tuple of int
+        First and last line of the passage in the document, from 1; ``(0, 0)`` if it is no code.
+    distinct : int
+        Different words that are equal on both sides; of code, different shingles of four tokens.
+        Far fewer than ``tokens`` where the passage repeats itself, as tables and rows of
+        assignments do.
+    shared_names : int
+        Different names and literals that are the same on both sides, common ones (``self``,
+        ``get``) left out: what a renaming left, and what unrelated code does not have. Views of
+        code only.
+    consistency : float
+        Share of the repeated names that one renaming explains, in [0, 1]. Views of code only.
     """
 
     document: str
@@ -67,3 +85,9 @@ class Match:
     jaccard: float
     sources: int
     supplied: bool = False
+    language: str = ""
+    function: str = ""
+    lines: tuple[int, int] = (0, 0)
+    distinct: int = 0
+    shared_names: int = 0
+    consistency: float = 1.0

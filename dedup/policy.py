@@ -58,11 +58,13 @@ class Rule:
         Those it applies to; empty for all.
     min_run, min_tokens : int
         Least longest-equal-run and least aligned length, in tokens of the view.
-    min_identity, min_containment : float
+    min_distinct, min_shared_names : int
+        Least numbers of different things in common: see ``Match``.
+    min_identity, min_containment, min_consistency : float
         Least scores, in [0, 1].
-    corpus, licence, owner : tuple of str
+    corpus, licence, owner, language : tuple of str
         Shell patterns, one of which must fit the document, case ignored; empty for all. ``""``
-        fits a document of which it is not known.
+        fits a document of which it is not known; a document without a language is prose.
     """
 
     name: str
@@ -71,11 +73,15 @@ class Rule:
     kinds: tuple[Kind, ...] = ()
     min_run: int = 0
     min_tokens: int = 0
+    min_distinct: int = 0
+    min_shared_names: int = 0
     min_identity: float = 0.0
     min_containment: float = 0.0
+    min_consistency: float = 0.0
     corpus: tuple[str, ...] = ()
     licence: tuple[str, ...] = ()
     owner: tuple[str, ...] = ()
+    language: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.name or self.name in (_ON_ERROR, _PROMPT):
@@ -84,12 +90,12 @@ class Rule:
         for key in ("views", "kinds"):
             for word in _tuple(self, key):
                 _check_choice(key, word, _CHOICES[key])
-        for key in ("corpus", "licence", "owner"):
+        for key in ("corpus", "licence", "owner", "language"):
             _tuple(self, key)
-        for key in ("min_run", "min_tokens"):
+        for key in ("min_run", "min_tokens", "min_distinct", "min_shared_names"):
             if getattr(self, key) < 0:
-                raise ValueError(f"{key} counts tokens, got {getattr(self, key)}; 0 asks for none")
-        for key in ("min_identity", "min_containment"):
+                raise ValueError(f"{key} is a count, got {getattr(self, key)}; 0 asks for none")
+        for key in ("min_identity", "min_containment", "min_consistency"):
             if not 0.0 <= getattr(self, key) <= 1.0:
                 raise ValueError(f"{key} is a fraction in [0, 1], got {getattr(self, key)}")
 
@@ -98,13 +104,17 @@ class Rule:
         return (
             match.run >= self.min_run
             and match.tokens >= self.min_tokens
+            and match.distinct >= self.min_distinct
+            and match.shared_names >= self.min_shared_names
             and match.identity >= self.min_identity
             and match.containment >= self.min_containment
+            and match.consistency >= self.min_consistency
             and (not self.views or match.view in self.views)
             and (not self.kinds or match.kind in self.kinds)
             and _fits(match.corpus, self.corpus)
             and _fits(match.licence, self.licence)
             and _fits(match.owner, self.owner)
+            and _fits(match.language, self.language)
         )
 
 
@@ -187,15 +197,23 @@ class Verdict:
 
 
 class _Limits(NamedTuple):
-    """The numbers of a built-in profile: words of ``text``, lexemes of ``code`` and ``ast``."""
+    """The numbers of a built-in profile: words of ``text``, lexemes of ``code``, nodes of ``ast``.
+
+    Lexemes are those of ``csrc/lex.h``, which counts no brackets, separators and dots: 50 are about
+    65 of those that others count.
+    """
 
     block_run: int
     block_tokens: int
     block_containment: float
     block_identity: float
+    block_distinct: int
     flag_tokens: int
-    code_block: int
-    code_containment: float
+    flag_distinct: int
+    code_run: int
+    code_distinct: int
+    code_shape: int
+    code_names: int
     code_flag: int
 
 
@@ -206,10 +224,14 @@ _PROFILES: Final = {
         block_tokens=24,  # two such runs: below it a few shared words make a high score
         block_containment=0.5,
         block_identity=0.4,  # a match by its least score: four words in ten
+        block_distinct=6,
         flag_tokens=8,  # what the scheme `sensitive` promises; shorter runs are everyday language
-        code_block=40,  # about a short function
-        code_containment=0.4,  # above it, window-numbered names told copies apart best
-        code_flag=24,  # the tile of the code view: what is found at all
+        flag_distinct=4,
+        code_run=30,  # about a short function
+        code_distinct=24,
+        code_shape=40,
+        code_names=2,
+        code_flag=12,  # the least that is a match at all
     ),
     # The default. Made for false blocks on fewer than one unrelated text in ten thousand.
     "balanced": _Limits(
@@ -217,10 +239,14 @@ _PROFILES: Final = {
         block_tokens=30,  # above it 0 of 2,553 unrelated outputs matched (benchmarks/recall.py)
         block_containment=0.6,  # of the weight in rare words, which is what paraphrase replaces
         block_identity=0.5,  # recall is promised for up to 30 % of words replaced; this is beyond
+        block_distinct=12,  # tables of numbers have fewer, sentences of 30 words over 20
         flag_tokens=12,  # the shortest run that the default scheme promises to find
-        code_block=65,  # shared by 0.12 % of unrelated functions (20 lexemes: by 62.8 %)
-        code_containment=0.4,
-        code_flag=30,
+        flag_distinct=8,
+        code_run=50,  # shared by 0.12 % of unrelated functions (15: by 62.8 %)
+        code_distinct=36,
+        code_shape=60,
+        code_names=3,
+        code_flag=20,
     ),
     # For texts that may quote: a paragraph passes, a page does not.
     "lenient": _Limits(
@@ -228,50 +254,94 @@ _PROFILES: Final = {
         block_tokens=100,
         block_containment=0.8,
         block_identity=0.7,
+        block_distinct=40,
         flag_tokens=24,  # what `balanced` blocks
-        code_block=130,  # two functions of the size above
-        code_containment=0.5,
-        code_flag=65,
+        flag_distinct=12,
+        code_run=100,  # two functions of the size above
+        code_distinct=72,
+        code_shape=120,
+        code_names=6,
+        code_flag=36,
     ),
 }
+
+# Of a text match in a document of code. Its words are names and keywords, a third of them the same
+# in any two functions, so being near says less than in prose.
+_CODE_WORDS_CONTAINMENT: Final = 0.7
+_CODE_WORDS_DISTINCT: Final = 2  # times as many as of prose
 
 
 def _profile_rules(limits: _Limits) -> tuple[Rule, ...]:
     code: tuple[View, ...] = ("code", "ast")
     return (
-        Rule(name="text-run", action="block", views=("text",), min_run=limits.block_run),
+        Rule(
+            name="text-run",
+            action="block",
+            views=("text",),
+            min_run=limits.block_run,
+            min_distinct=limits.block_distinct,
+        ),
         Rule(
             name="text-containment",
             action="block",
             views=("text",),
+            language=("",),
             min_tokens=limits.block_tokens,
             min_containment=limits.block_containment,
+            min_distinct=limits.block_distinct,
         ),
         Rule(
             name="text-identity",
             action="block",
             views=("text",),
+            language=("",),
             min_tokens=limits.block_tokens,
             min_identity=limits.block_identity,
+            min_distinct=limits.block_distinct,
         ),
-        Rule(name="text-short", action="flag", views=("text",), min_tokens=limits.flag_tokens),
+        Rule(
+            name="text-of-code",
+            action="block",
+            views=("text",),
+            min_tokens=limits.block_tokens,
+            min_containment=max(limits.block_containment, _CODE_WORDS_CONTAINMENT),
+            min_distinct=limits.block_distinct * _CODE_WORDS_DISTINCT,
+        ),
         Rule(
             name="code-run",
             action="block",
             views=code,
             kinds=("verbatim", "near"),
-            min_run=limits.code_block,
+            min_run=limits.code_run,
+            min_distinct=limits.code_distinct,
         ),
-        # Short normalised code collides by chance, so a renamed copy needs a second signal.
+        # Short normalised code collides by chance, so less than a run needs a second signal: names
+        # and literals in common that are not everybody's, or more shape than chance gives.
         Rule(
-            name="code-renamed",
+            name="code-copy",
             action="block",
             views=code,
-            kinds=("renamed",),
-            min_tokens=limits.code_block,
-            min_containment=limits.code_containment,
+            min_distinct=limits.code_distinct,
+            min_containment=0.5,
+            min_shared_names=limits.code_names,
+            min_consistency=0.7,
         ),
-        Rule(name="code-short", action="flag", views=code, min_tokens=limits.code_flag),
+        Rule(
+            name="code-shape",
+            action="block",
+            views=code,
+            min_distinct=limits.code_shape,
+            min_containment=0.6,
+            min_consistency=0.8,
+        ),
+        Rule(
+            name="text-short",
+            action="flag",
+            views=("text",),
+            min_tokens=limits.flag_tokens,
+            min_distinct=limits.flag_distinct,
+        ),
+        Rule(name="code-short", action="flag", views=code, min_distinct=limits.code_flag),
     )
 
 
@@ -513,6 +583,7 @@ def _ruling_dict(ruling: Ruling) -> dict[str, Any]:
     return match | {
         "query_span": list(ruling.match.query_span),
         "document_span": list(ruling.match.document_span),
+        "lines": list(ruling.match.lines),
         "rule": ruling.rule,
         "action": ruling.action,
     }

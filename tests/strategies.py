@@ -27,6 +27,7 @@ def match(**changes: Any) -> Match:
         "containment": 0.95,
         "jaccard": 0.9,
         "sources": 1,
+        "distinct": 150,
     }
     return Match(**(values | changes))
 

@@ -379,7 +379,7 @@ def test_wrong_key_is_refused(run: Run, books: Path, tmp_path: Path) -> None:
 def test_index_without_key_needs_none(run: Run, books: Path, tmp_path: Path) -> None:
     assert run("index", "add", "open.idx", "books", "--no-key").status == 0
     assert run("check", "copy.txt", "--index", "open.idx").status == 1
-    assert "key         none" in run("index", "info", "open.idx").out
+    assert re.search(r"(?m)^key +none$", run("index", "info", "open.idx").out)
 
 
 def test_index_of_another_version_is_refused(run: Run, books: Path) -> None:
@@ -389,7 +389,7 @@ def test_index_of_another_version_is_refused(run: Run, books: Path) -> None:
     )
     ran = run("check", "copy.txt", "--index", books)
     assert ran.status == 2
-    assert f"{manifest}: index format version 99, this dedup reads 1; " in ran.err
+    assert f"{manifest}: index format version 99, this dedup reads 2; " in ran.err
 
 
 def test_flipped_byte_is_found_and_named(run: Run, books: Path) -> None:
@@ -493,7 +493,7 @@ def test_interrupted_command_ends_with_130_and_changes_nothing(run: Run, books: 
     child.send_signal(signal.SIGINT)
     out, err = child.communicate()
     assert (child.returncode, out, err) == (130, b"", b"dedup: interrupted\n")
-    assert "generation    1\n" in run("index", "info", books).out
+    assert re.search(r"(?m)^generation +1$", run("index", "info", books).out)
 
 
 def test_reader_that_leaves_early_causes_no_noise(run: Run, books: Path) -> None:

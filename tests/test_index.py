@@ -300,7 +300,7 @@ def test_index_of_another_version_is_refused(index: Index) -> None:
     manifest = index.path / "MANIFEST"
     body = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(body | {"format_version": 99}))
-    with pytest.raises(FormatError, match=r"MANIFEST: index format version 99, this dedup reads 1"):
+    with pytest.raises(FormatError, match=r"MANIFEST: index format version 99, this dedup reads 2"):
         Index.open(index.path, key=KEY)
     manifest.write_text(json.dumps(body | {"generation": 7}))
     with pytest.raises(FormatError, match=r"MANIFEST: its checksum does not match; restore"):

@@ -33,6 +33,10 @@ def act(action: str, **conditions: object) -> Rule:
         ({"min_tokens": 40}, {"tokens": 40}, {"tokens": 39}),
         ({"min_identity": 0.6}, {"identity": 0.6}, {"identity": 0.59}),
         ({"min_containment": 0.7}, {"containment": 0.7}, {"containment": 0.69}),
+        ({"min_distinct": 12}, {"distinct": 12}, {"distinct": 11}),
+        ({"min_shared_names": 3}, {"shared_names": 3}, {"shared_names": 2}),
+        ({"min_consistency": 0.7}, {"consistency": 0.7}, {"consistency": 0.69}),
+        ({"language": ("",)}, {"language": ""}, {"language": "python"}),
         ({"views": ("code", "ast")}, {"view": "ast"}, {"view": "text"}),
         ({"kinds": ("verbatim",)}, {"kind": "verbatim"}, {"kind": "near"}),
         ({"corpus": ("books-*", "x")}, {"corpus": "Books-PD"}, {"corpus": "old-books-pd"}),
@@ -57,7 +61,7 @@ def test_rule_fires_if_every_condition_holds(
         ({"views": ("prose",)}, "views: got 'prose'; allowed: text, code, ast"),
         ({"kinds": ("exact",)}, "kinds: got 'exact'; allowed: verbatim, near, renamed"),
         ({"corpus": "books"}, "corpus: expected a tuple of strings, got 'books'"),
-        ({"min_run": -1}, "min_run counts tokens, got -1"),
+        ({"min_run": -1}, "min_run is a count, got -1"),
         ({"min_identity": 60}, r"min_identity is a fraction in \[0, 1\], got 60"),
         ({"name": ""}, "a rule needs a name of its own, got ''"),
         ({"name": "on_error"}, "a rule needs a name of its own, got 'on_error'"),
@@ -124,6 +128,10 @@ def test_verdict_follows_from_its_rulings(drawn: tuple[str, list[Match]]) -> Non
 # ---- profiles ------------------------------------------------------------------------------------
 
 
+B_B_F = ("block", "block", "flag")
+B_F_F = ("block", "flag", "flag")
+
+
 @pytest.mark.parametrize(
     ("found", "strict", "balanced", "lenient"),
     [
@@ -135,14 +143,26 @@ def test_verdict_follows_from_its_rulings(drawn: tuple[str, list[Match]]) -> Non
         ({"run": 5, "tokens": 60, "identity": 0.4, "containment": 0.75}, "block", "block", "flag"),
         ({"run": 5, "tokens": 60, "identity": 0.3, "containment": 0.4}, "flag", "flag", "flag"),
         ({"run": 5, "tokens": 29, "identity": 0.9}, "block", "flag", "flag"),
-        ({"view": "code", "run": 65, "tokens": 65, "kind": "verbatim"}, "block", "block", "flag"),
+        ({"run": 5, "tokens": 60, "identity": 0.9, "distinct": 7}, "block", "allow", "allow"),
+        ({"run": 5, "tokens": 60, "language": "python", "containment": 0.65}, *["flag"] * 3),
+        ({"view": "code", "run": 65, "distinct": 60, "kind": "verbatim"}, "block", "block", "flag"),
+        ({"view": "code", "run": 99, "distinct": 30, "kind": "near"}, "block", "flag", "allow"),
+        ({"view": "ast", "kind": "renamed", "distinct": 50, "containment": 0.9}, *B_F_F),
         (
-            {"view": "code", "run": 65, "tokens": 65, "kind": "renamed", "containment": 0.3},
-            "flag",
-            "flag",
-            "flag",
+            {
+                "view": "ast",
+                "kind": "renamed",
+                "distinct": 50,
+                "shared_names": 3,
+                "containment": 0.9,
+            },
+            *B_B_F,
         ),
-        ({"view": "ast", "run": 30, "tokens": 30, "kind": "renamed"}, "flag", "flag", "allow"),
+        ({"view": "code", "kind": "renamed", "distinct": 60, "containment": 0.9}, *B_B_F),
+        (
+            {"view": "code", "kind": "renamed", "distinct": 200, "consistency": 0.6},
+            *("flag", "flag", "flag"),
+        ),
     ],
 )
 def test_profiles_differ_in_where_they_draw_the_line(
@@ -290,6 +310,12 @@ def test_json_has_the_keys_of_the_contract() -> None:
             "containment": 0.95,
             "jaccard": 0.9,
             "sources": 1,
+            "language": "",
+            "function": "",
+            "lines": [0, 0],
+            "distinct": 150,
+            "shared_names": 0,
+            "consistency": 1.0,
             "rule": "flag-it",
             "action": "flag",
         }
