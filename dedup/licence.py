@@ -27,7 +27,7 @@ _NOTICE_CHARACTERS: Final = 6144
 # The decisive phrases of one licence lie this close, those of an appended one mostly do not.
 _SPAN_CHARACTERS: Final = 4000
 # One that begins later in a licence file is of a third party; Python's stands below its history.
-_BEGINNING_CHARACTERS: Final = 8192
+_BEGINNING_CHARACTERS: Final = 4096
 # More are a table of licences rather than a notice.
 _MAX_IN_NOTICE: Final = 3
 # Beyond it only an attacker writes an expression, and parsing takes long.
@@ -367,6 +367,10 @@ _TEXTS: Final = [
         "permission to use copy modify and distribute this software and its documentation for any "
         "purpose without fee and without a written agreement",
     ),
+    _Text(
+        "MIT-CMU",
+        "by obtaining using and or copying this software and or its associated documentation",
+    ),
     _Text("Apache-1.1", _BSD, ("end user documentation included with the redistribution",)),
     _Text("BSD-4-Clause", _BSD, ("all advertising materials mentioning features or use",)),
     _Text("BSD-3-Clause-Clear", _BSD, (_BINARY, "licenses to any party s patent rights")),
@@ -439,15 +443,21 @@ def of_licence_file(text: str) -> str:
 
 def _full_texts(words: str) -> Iterator[tuple[int, str]]:
     """The licences that stand there in full, each with the place where it begins."""
-    for opening, pattern in _OPENINGS.items():
-        if match := pattern.search(words):
-            near = words[match.start() : match.start() + _SPAN_CHARACTERS]
-            for text in _TEXTS:
-                if text.opening == opening:
-                    seen = words if text.id in _LONG else near
-                    if all(phrase in seen for phrase in text.also):
-                        yield match.start(), text.id
-                        break
+    found = [
+        (match.start(), opening)
+        for opening, pattern in _OPENINGS.items()
+        if (match := pattern.search(words))
+    ]
+    places = sorted(place for place, _ in found)
+    for place, opening in found:
+        end = min([place + _SPAN_CHARACTERS, *(other for other in places if other > place)])
+        near = words[place:end]
+        for text in _TEXTS:
+            if text.opening == opening:
+                seen = words if text.id in _LONG else near
+                if all(phrase in seen for phrase in text.also):
+                    yield place, text.id
+                    break
 
 
 def _gnu_title(words: str) -> tuple[int, str] | None:

@@ -252,7 +252,7 @@ class Repository:
                 ) from None
 
     def _commit(self, revision: str | None) -> str:
-        wanted = f"{revision or 'HEAD'}^{{commit}}"
+        wanted = f"{'HEAD' if revision is None else revision}^{{commit}}"
         try:
             answer = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", wanted)
         except SourceError as error:
