@@ -19,7 +19,7 @@ struct Scheme {
   uint32_t shingle_size = 2;        // tokens of a shingle inside a window
   uint32_t bands = 2;
   uint32_t rows = 2;
-  uint32_t least_distinct = 0;  // of the lexemes of a tile, or it is no seed; 0 for `text`
+  uint32_t least_distinct = 3;  // tokens of a tile, or it is no seed
   uint32_t reserved[6] = {};
 
   bool operator==(const Scheme&) const = default;

@@ -224,7 +224,7 @@ void Searcher::prepare(Query& query) const {
     if (n < static_cast<size_t>(span)) continue;
     query.gapped[s].resize(n - static_cast<size_t>(span) + 1);
     for (size_t i = 0; i < query.gapped[s].size(); ++i) {
-      query.gapped[s][i] = gapped_seed(&sequence.values[i], scheme.gapped_shape, kShift[s]);
+      query.gapped[s][i] = gapped_seed(sequence, i, scheme, kShift[s]);
     }
   }
   const auto add_bands = [&](const uint32_t* minima) {
@@ -379,11 +379,11 @@ class Searcher::Collector {
         table.prefetch(query_.tiles[ahead]);
       }
       for (const auto& gapped : query_.gapped) {
-        if (ahead < gapped.size()) table.prefetch(gapped[ahead]);
+        if (ahead < gapped.size() && gapped[ahead] != kNoSeed) table.prefetch(gapped[ahead]);
       }
       if (query_.tiles[q] != kNoSeed) look_up(query_.tiles[q], q);
       for (const auto& gapped : query_.gapped) {
-        if (q < gapped.size()) look_up(gapped[q], q);
+        if (q < gapped.size() && gapped[q] != kNoSeed) look_up(gapped[q], q);
       }
       // A window is looked up once the tokens in its first half are, so that what a tile explains
       // is not screened again.

@@ -65,9 +65,37 @@ inline Seed tile_seed(const uint64_t* tokens, uint32_t size) {
   return to_seed(sum);
 }
 
+// With a shift, the seed of a document whose tokens under the shape's first part are at `tokens`
+// and whose others are so much further on: one word put into the hole, or one taken out of it,
+// moves a query's tokens so, and looking up both finds what was indexed without them.
+inline Seed gapped_seed(const uint64_t* tokens, uint32_t shape, int32_t shift = 0) {
+  const auto hole = static_cast<uint32_t>(__builtin_ctz(~shape));
+  uint64_t sum = seeds_detail::kGappedSalt;
+  for (uint32_t bits = shape; bits != 0; bits &= bits - 1) {
+    const auto j = static_cast<uint32_t>(__builtin_ctz(bits));
+    const uint64_t token = j < hole ? tokens[j] : tokens[static_cast<int32_t>(j) + shift];
+    sum += token * seeds_detail::kPowers[j];
+  }
+  return to_seed(sum);
+}
+
+// Whether fewer than `least` of the tokens differ.
+inline bool is_plain(std::span<const uint64_t> tokens, uint32_t least) {
+  uint32_t distinct = 0;
+  for (size_t i = 0; i < tokens.size() && distinct < least; ++i) {
+    distinct += std::find(tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(i), tokens[i]) ==
+                tokens.begin() + static_cast<ptrdiff_t>(i);
+  }
+  return distinct < least;
+}
+
 // The seed of the tile of a sequence that begins at token `at`, or kNoSeed if it is masked.
 inline Seed tile_seed(const Sequence& sequence, size_t at, const Scheme& scheme) {
-  if (!sequence.has_names()) return tile_seed(&sequence.values[at], scheme.tile_size);
+  if (!sequence.has_names()) {
+    const std::span tile(&sequence.values[at], scheme.tile_size);
+    return is_plain(tile, scheme.least_distinct) ? kNoSeed
+                                                 : tile_seed(tile.data(), scheme.tile_size);
+  }
   uint64_t sum = 0, kinds = 0;
   uint32_t side_by_side = 0;
   bool was_name = false;
@@ -84,6 +112,15 @@ inline Seed tile_seed(const Sequence& sequence, size_t at, const Scheme& scheme)
   return to_seed(sum);
 }
 
+// The gapped seed of a sequence at token `at`, or kNoSeed if the tokens there are too plain.
+inline Seed gapped_seed(const Sequence& sequence, size_t at, const Scheme& scheme,
+                        int32_t shift = 0) {
+  const auto span = static_cast<size_t>(static_cast<int32_t>(scheme.gapped_span()) + shift);
+  const std::span<const uint64_t> tokens(&sequence.values[at], span);
+  if (is_plain(tokens, scheme.least_distinct)) return kNoSeed;
+  return gapped_seed(tokens.data(), scheme.gapped_shape, shift);
+}
+
 // The hashes of the shingles that begin at each token but the last few.
 inline void shingle_hashes(const Sequence& sequence, uint32_t size, std::vector<uint32_t>& out) {
   out.clear();
@@ -97,20 +134,6 @@ inline void shingle_hashes(const Sequence& sequence, uint32_t size, std::vector<
     }
     out[i] = static_cast<uint32_t>(fmix64(sum) >> 32);
   }
-}
-
-// With a shift, the seed of a document whose tokens under the shape's first part are at `tokens`
-// and whose others are so much further on: one word put into the hole, or one taken out of it,
-// moves a query's tokens so, and looking up both finds what was indexed without them.
-inline Seed gapped_seed(const uint64_t* tokens, uint32_t shape, int32_t shift = 0) {
-  const auto hole = static_cast<uint32_t>(__builtin_ctz(~shape));
-  uint64_t sum = seeds_detail::kGappedSalt;
-  for (uint32_t bits = shape; bits != 0; bits &= bits - 1) {
-    const auto j = static_cast<uint32_t>(__builtin_ctz(bits));
-    const uint64_t token = j < hole ? tokens[j] : tokens[static_cast<int32_t>(j) + shift];
-    sum += token * seeds_detail::kPowers[j];
-  }
-  return to_seed(sum);
 }
 
 inline Seed band_seed(const uint32_t* minima, uint32_t rows, uint32_t band) {

@@ -453,7 +453,7 @@ TokenRange SegmentWriter::add_view(uint32_t view, const std::vector<uint32_t>& s
   }
   if (scheme.gapped_shape) {
     for (size_t i = 0; i + scheme.gapped_span() <= n; i += scheme.gapped_stride) {
-      index(gapped_seed(&sequence_.values[i], scheme.gapped_shape), i);
+      index(gapped_seed(sequence_, i, scheme), i);
     }
   }
   const auto index_bands = [&](size_t start, const uint32_t* minima) {
