@@ -235,7 +235,7 @@ def test_gitignore_of_a_directory_is_honoured(tmp_path: Path, read: Read) -> Non
 
 def test_gitignore_cannot_stop_a_reader(tmp_path: Path, read: Read) -> None:
     folder = tmp_path / "d"
-    write(folder / ".gitignore", "*a" * 30 + "b\n*.log\n")
+    write(folder / ".gitignore", "*a" * 300 + "b\n" + "**/a*/" * 300 + "b\n*.log\n")
     write(folder / ("a" * 250), "a")
     write(folder / "x.log", "x")
     assert [document.text for document in read(folder)[0]] == ["a"]
