@@ -218,13 +218,14 @@ class Syntax:
         parts: list[_Part] = []
         reasons: list[str] = []
         for start, stop in _pieces(text):
-            part = self._parse_piece(text[start:stop], start, language, end)
-            if isinstance(part, _Part):
-                parts.append(part)
-                continue
-            reasons.append(part)
-            if part in ("budget", "no_grammar", "helper") or len(reasons) == _MAX_FAILED_PIECES:
-                break
+            try:
+                reply, grammar = self._ask_helper(text[start:stop], language, end)
+                parts.append(_Part.read(reply, grammar, start, stop - start))
+            except _Refused as refused:
+                reasons.append(str(refused))
+                is_final = reasons[-1] in ("budget", "no_grammar", "helper")
+                if is_final or len(reasons) == _MAX_FAILED_PIECES:
+                    break
         with self._lock:
             for reason in reasons:
                 self._counts[reason] += 1
@@ -263,39 +264,45 @@ class Syntax:
         with self._lock:
             self._counts[reason] += 1
 
-    def _parse_piece(
-        self, piece: bytes, base: int, language: str, end: float | None
-    ) -> "_Part | str":
-        """What the helper made of the piece, or the reason why it made nothing."""
-        remaining = -1.0 if end is None else max(0.0, end - time.monotonic())
-        if not self._lock.acquire(timeout=remaining):
-            return "budget"
+    def _ask_helper(
+        self, piece: bytes, language: str, end: float | None
+    ) -> "tuple[bytes, _Grammar]":
+        """The helper's reply, from the same helper again if something outside killed it."""
+        if not self._lock.acquire(
+            timeout=-1.0 if end is None else max(0.0, end - time.monotonic())
+        ):
+            raise _Refused("budget")
         try:
             allowed_s = self._timeout_s
             if end is not None:
                 allowed_s = min(allowed_s, end - time.monotonic())
             if allowed_s < _MIN_PARSE_S:
-                return "budget"
-            reason = self._exchange(piece, base, language, allowed_s)
-            if reason == "killed":
-                reason = self._exchange(piece, base, language, allowed_s)
+                raise _Refused("budget")
+            reason = "killed"
+            for _ in range(2):
+                if reason != "killed":
+                    break
+                try:
+                    return self._ask_once(piece, language, allowed_s)
+                except _Refused as refused:
+                    reason = str(refused)
             if reason == "timeout" and allowed_s < self._timeout_s:
-                return "budget"
-            return "crash" if reason == "killed" else reason
+                reason = "budget"
+            raise _Refused("crash" if reason == "killed" else reason)
         except OSError:  # no more processes or descriptors
-            return "helper"
+            raise _Refused("helper") from None
         finally:
             self._lock.release()
 
-    def _exchange(self, piece: bytes, base: int, language: str, allowed_s: float) -> "_Part | str":
+    def _ask_once(self, piece: bytes, language: str, allowed_s: float) -> "tuple[bytes, _Grammar]":
         helper = self._helper
         if helper is None or not helper.is_usable():
             helper = self._helper = _Helper(self._memory_bytes)
         try:
             grammar = helper.load(language)
-            return _Part.read(helper.parse(grammar, piece, allowed_s), grammar, base, len(piece))
-        except _Refused as refused:
-            return str(refused)
+            return helper.parse(grammar, piece, allowed_s), grammar
+        except _Refused:
+            raise
         except BaseException:
             # The answer to this request must not be taken for that to the next.
             helper.stop()
@@ -404,10 +411,7 @@ class _Helper:
         try:
             self._socket.settimeout(allowed_s)
             self._socket.sendall(head + body)
-            status, size = worker.REPLY.unpack(self._read(worker.REPLY.size, end))
-            if size > _MAX_REPLY_BYTES:
-                raise _Refused("crash")
-            reply = self._read(size, end)
+            status, reply = self._receive(end)
         except TimeoutError:
             self.stop()
             raise _Refused("timeout") from None
@@ -427,16 +431,21 @@ class _Helper:
             self.stop()  # what it holds after that is nobody's guess
         raise _Refused(reasons.get(status, "crash"))
 
-    def _read(self, size: int, end: float) -> bytes:
-        data = bytearray(size)
-        view = memoryview(data)
-        while view:
+    def _receive(self, end: float) -> tuple[int, bytes]:
+        data = bytearray()
+        status, size = -1, worker.REPLY.size
+        while len(data) < size:
             self._socket.settimeout(max(1e-4, end - time.monotonic()))
-            got = self._socket.recv_into(view)
-            if not got:
+            part = self._socket.recv(1 << 18)
+            if not part:
                 raise ConnectionResetError
-            view = view[got:]
-        return bytes(data)
+            data += part
+            if status < 0 and len(data) >= worker.REPLY.size:
+                status, body_size = worker.REPLY.unpack_from(data)
+                if body_size > _MAX_REPLY_BYTES:
+                    raise _Refused("crash")
+                size += body_size
+        return status, bytes(data[worker.REPLY.size :])
 
     def _cause_of_death(self) -> str:
         """Why the helper closed its end, once it is gone."""
@@ -567,13 +576,14 @@ class _Part:
         ends = np.frombuffer(reply, "<u4", tokens, at)
         at += 4 * tokens
         fields = np.frombuffer(reply, "<u4", units * worker.UNIT_FIELDS, at)
-        if tokens and (codes.max() >= len(grammar.classes) or ends.max() > size):
+        if tokens and codes.max() >= len(grammar.classes):
             raise _Refused("crash")
         # An error in a literal can leave tokens within it, which keep their place in the order.
-        starts = np.maximum.accumulate(starts)
-        ends = np.maximum(starts, np.minimum(ends, np.append(starts[1:], np.uint32(size))))
+        starts = np.maximum.accumulate(np.minimum(starts, size))
+        ends = np.minimum(ends, size)
+        np.minimum(ends[:-1], starts[1:], out=ends[:-1])
+        np.maximum(ends, starts, out=ends)
         rows = fields.reshape(units, worker.UNIT_FIELDS).astype(np.int64)
-        rows[:, 1:3] = np.clip(rows[:, 1:3], 0, size)
         return cls(
             classes=grammar.classes[codes],
             symbols=grammar.symbols[codes],
@@ -584,22 +594,23 @@ class _Part:
 
 
 def _joined(text: bytes, language: str, parts: list[_Part]) -> Tree:
-    starts = np.concatenate([part.starts for part in parts])
-    firsts = np.cumsum([0] + [len(part.starts) for part in parts[:-1]])
-    rows = np.concatenate(
-        [
-            part.units + np.array([0, 0, 0, first, 0, 0, 0, 0])
-            for part, first in zip(parts, firsts, strict=True)
-        ]
-    )
-    return Tree(
-        language=language,
-        classes=np.concatenate([part.classes for part in parts]),
-        symbols=np.concatenate([part.symbols for part in parts]),
-        starts=starts,
-        ends=np.concatenate([part.ends for part in parts]),
-        units=tuple(_units(text, rows, starts)),
-    )
+    whole = parts[0]
+    if len(parts) > 1:
+        firsts = np.cumsum([0] + [len(part.starts) for part in parts[:-1]])
+        whole = _Part(
+            classes=np.concatenate([part.classes for part in parts]),
+            symbols=np.concatenate([part.symbols for part in parts]),
+            starts=np.concatenate([part.starts for part in parts]),
+            ends=np.concatenate([part.ends for part in parts]),
+            units=np.concatenate(
+                [
+                    part.units + np.array([0, 0, 0, first, 0, 0, 0, 0])
+                    for part, first in zip(parts, firsts, strict=True)
+                ]
+            ),
+        )
+    units = tuple(_units(text, whole.units, whole.starts))
+    return Tree(language, whole.classes, whole.symbols, whole.starts, whole.ends, units)
 
 
 def _units(text: bytes, rows: NDArray[np.int64], starts: NDArray[np.uint32]) -> Iterator[Unit]:
