@@ -1,0 +1,616 @@
+"""Which stretches of a text are code, and in which language.
+
+Takes a document or a query as bytes, and its name if it has one; gives Regions, ordered and
+disjoint. They decide only what is *also* read as code: every byte is read as text besides, so a
+missed region costs the view of code and not the check.
+
+Language is decided by file name, then the tag of a fence, then content. Names and tags can be
+wrong, by accident or by intent, so none of them turns anything off: where the content clearly
+speaks for another language, both are given.
+
+Code without a fence is found line by line, by what a line looks like and not by a grammar: a
+fragment without head or tail has none. A line of code draws in the comments, blank lines and
+strings between it and the next; a line of prose at the margin ends the run. Rather too much than
+too little is taken, except of prose.
+
+Every byte is looked at a bounded number of times: the time is linear, whatever the bytes.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dedup.language import (
+    contradicted,
+    is_data_name,
+    language_of_content,
+    language_of_name,
+    language_of_tag,
+    markup_of_name,
+)
+from dedup.markup import Excerpt, joined, notebook_cells, scripts
+
+__all__ = [
+    "Region",
+    "is_code",
+    "language_of_content",
+    "language_of_name",
+    "language_of_tag",
+    "regions",
+]
+
+# A Markdown example inside a Markdown example; deeper ones are one region.
+_MAX_NESTING = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A stretch of code in a text.
+
+    Attributes
+    ----------
+    start, end : int
+        Bytes of the whole text, half open.
+    language : str
+        The best guess; ``""`` if it looks like code, but of no known language.
+    alternatives : tuple of str
+        Further languages worth a parse, as the tag that the content contradicts.
+    code : bytes, optional
+        The decoded code, if it does not stand in the text byte for byte: a cell of a notebook, a
+        quotation with ``> `` before each line. None if it is ``text[start:end]``.
+    offsets : uint32 array, shape (len(code) + 1,), optional
+        Of each byte of ``code``, and of its end: its byte in the text. None as ``code`` is.
+    """
+
+    start: int
+    end: int
+    language: str
+    alternatives: tuple[str, ...] = ()
+    code: bytes | None = None
+    offsets: NDArray[np.uint32] | None = None
+
+
+def regions(text: bytes, name: str = "") -> list[Region]:
+    """The stretches of code in a text, ordered and disjoint.
+
+    Parameters
+    ----------
+    text : bytes
+        Any bytes; UTF-8 is expected and not required.
+    name : str
+        A file name or path, empty for a query.
+
+    Notes
+    -----
+    Linear in the text, whatever it holds. 200 words of prose take some 10 us.
+    """
+    if name:
+        if language := language_of_name(name):
+            return [_named(text, language)] if text.strip() else []
+        if is_data_name(name):
+            return []
+    markup = markup_of_name(name)
+    if markup == "notebook" or (not markup and _is_notebook(text)):
+        cells = notebook_cells(text)
+        if cells:
+            return [region for cell in cells for region in _excerpted(text, cell)]
+    if markup == "html":
+        return _html(text)
+    if markup == "rst":
+        return _filled(text, _rst(text))
+    if not markup and (text.startswith(b"#!") or _is_page(text)):
+        found = _html(text) if text[:256].lstrip()[:1] == b"<" or b"```" not in text else []
+        if found:
+            return _filled(text, found) if text[:256].lstrip()[:1] != b"<" else found
+        if text.startswith(b"#!") and (language := language_of_content(text)):
+            return [Region(0, len(text), language)]
+    return _prose(text, 0)
+
+
+def is_code(name: str, text: bytes) -> bool:
+    """Whether a document is worth indexing as code: a code file by name, or with code in it."""
+    return bool(language_of_name(name)) or bool(regions(text, name))
+
+
+def _is_notebook(text: bytes) -> bool:
+    return text[:64].lstrip()[:1] == b"{" and b'"cell_type"' in text
+
+
+def _is_page(text: bytes) -> bool:
+    head = text[:256].lstrip().lower()
+    return head.startswith((b"<!doctype html", b"<html")) or b"<script" in text
+
+
+# ---- regions of known extent ---------------------------------------------------------------------
+
+
+def _named(text: bytes, language: str) -> Region:
+    """A file of code. Its name is seldom wrong, except that a header may be of C or C++."""
+    other = contradicted(text, language)
+    if language == "c" and other == "cpp":
+        return Region(0, len(text), "cpp", ("c",))
+    return Region(0, len(text), language, (other,) if other else ())
+
+
+def _judged(text: bytes, start: int, end: int, claimed: str) -> Region:
+    """A stretch of the language its tag claims, or first of the one that contradicts the tag."""
+    other = contradicted(text[start:end], claimed)
+    if not other:
+        return Region(start, end, claimed)
+    return Region(start, end, other, (claimed,))
+
+
+def _decoded(
+    region: Region, code: bytes, offsets: NDArray[np.uint32], start: int, end: int
+) -> Region:
+    """A region of ``code`` as one of the document it was decoded from, between start and end."""
+    if region.code is not None and region.offsets is not None:
+        inner, at = region.code, offsets[region.offsets]
+    else:
+        inner = code[region.start : region.end]
+        at = offsets[region.start : region.end + 1]
+    if region.start > 0:
+        start = int(offsets[region.start])
+    if region.end < len(code):
+        end = int(offsets[region.end])
+    return replace(region, start=start, end=end, code=inner, offsets=at)
+
+
+def _excerpted(text: bytes, excerpt: Excerpt) -> list[Region]:
+    code, offsets = excerpt.code, excerpt.offsets
+    if code is None or offsets is None:
+        return [_judged(text, excerpt.start, excerpt.end, language_of_tag(excerpt.tag))]
+    if excerpt.kind == "markdown":
+        inside = _prose(code, 0)
+    elif excerpt.kind == "code":
+        inside = _tagged(code, 0, len(code), excerpt.tag, 0)
+    else:
+        inside = _untagged(code, 0, len(code))
+    return [_decoded(region, code, offsets, excerpt.start, excerpt.end) for region in inside]
+
+
+def _html(text: bytes) -> list[Region]:
+    return [region for excerpt in scripts(text) for region in _excerpted(text, excerpt)]
+
+
+def _filled(text: bytes, known: list[Region]) -> list[Region]:
+    """The known regions, and what of the text between them looks like code."""
+    found: list[Region] = []
+    position = 0
+    for region in known:
+        found += _unfenced(text, position, region.start)
+        found.append(region)
+        position = region.end
+    return found + _unfenced(text, position, len(text))
+
+
+def _tagged(text: bytes, start: int, end: int, tag: str, nesting: int) -> list[Region]:
+    """What a fence holds, by its tag, or by its content if the tag says nothing."""
+    body = text[start:end]
+    if not body.strip():
+        return []
+    language = _language_of_tag(tag)
+    if language:
+        return [_judged(text, start, end, language)]
+    if _is_markdown_tag(tag) and nesting < _MAX_NESTING and (b"```" in body or b"~~~" in body):
+        inside = _prose(body, nesting + 1)
+        return [_shifted(region, start) for region in inside]
+    return _untagged(text, start, end)
+
+
+@lru_cache(1024)
+def _language_of_tag(tag: str) -> str:
+    return language_of_tag(tag)
+
+
+def _is_markdown_tag(tag: str) -> bool:
+    return tag[:16].strip().lower() in ("markdown", "md", "mdx", "rst")
+
+
+def _shifted(region: Region, by: int) -> Region:
+    offsets = None if region.offsets is None else (region.offsets + by).astype(np.uint32)
+    return replace(region, start=region.start + by, end=region.end + by, offsets=offsets)
+
+
+def _untagged(text: bytes, start: int, end: int) -> list[Region]:
+    """All of a stretch if most of it looks like code; else the parts of it that do."""
+    runs = _unfenced(text, start, end)
+    if len(runs) == 1 and (runs[0].start, runs[0].end) == (start, end):
+        return runs
+    if 2 * sum(run.end - run.start for run in runs) > end - start:
+        return [Region(start, end, language_of_content(text[start:end]))]
+    return runs
+
+
+# ---- fences --------------------------------------------------------------------------------------
+
+# Many fences with nothing between them are passed over as one: they change no state, and a megabyte
+# of them would cost more than any text.
+_FENCE = re.compile(rb"(?m)^(?:```\n```\n){4,}+|`{3,}+|~{3,}+")
+_CONTAINER = re.compile(rb"[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)?+[ \t>]*+")
+_MAX_INFO_BYTES = 200
+
+
+def _prose(text: bytes, nesting: int) -> list[Region]:
+    """Fenced blocks, and between them what looks like code."""
+    if b"```" not in text and b"~~~" not in text:
+        return _unfenced(text, 0, len(text))
+    found: list[Region] = []
+    position = 0
+    for outer, start, end, stop, tag, is_quoted in _fences(text):
+        found += _unfenced(text, position, outer)
+        if is_quoted:
+            code, offsets = joined(_unquoted(text, start, end), end)
+            inside = _tagged(code, 0, len(code), tag, nesting)
+            found += [_decoded(region, code, offsets, start, end) for region in inside]
+        else:
+            found += _tagged(text, start, end, tag, nesting)
+        position = stop
+    return found + _unfenced(text, position, len(text))
+
+
+def _fences(text: bytes) -> Iterator[tuple[int, int, int, int, str, bool]]:
+    """Of each fenced block: its first byte, start and end of its body, its end, tag, if quoted.
+
+    More lenient than CommonMark, as models are: a fence may open after text if a language follows
+    it, may close at the end of a line of code, at any indentation, and a Markdown example may hold
+    fences as short as its own. One that nothing closes reaches to the end of the text.
+    """
+    size = len(text)
+    line_start = line_end = 0
+    open_char, open_size, depth = 0, 0, 0  # 0: outside
+    outer = start = 0
+    tag, is_quoted = "", False
+    resume = 0
+    for fence in _FENCE.finditer(text):
+        at, after = fence.span()
+        if at < resume or text[after - 1] == 10:
+            continue
+        if at >= line_end:
+            line_start = text.rfind(b"\n", line_end and line_end - 1, at) + 1
+            if not line_start and line_end:
+                line_start = line_end
+            line_end = text.find(b"\n", after)
+            line_end = size if line_end < 0 else line_end + 1
+        char = text[at]
+        rest = text[after : min(line_end, after + _MAX_INFO_BYTES)].strip()
+        is_short = line_end - after <= _MAX_INFO_BYTES
+        lead = _CONTAINER.match(text, line_start, at)
+        is_first = lead is not None and lead.end() == at
+        if not open_char:
+            if is_first and char == 96 and b"`" in rest:
+                resume = line_end  # code on one line, too short for a region
+                continue
+            if not is_first:
+                word = rest.decode("utf-8", "replace")
+                if char != 96 or not is_short or not rest or not _language_of_tag(word):
+                    continue
+            open_char, open_size, depth = char, after - at, 1
+            outer, start = at if not is_first else line_start, line_end
+            tag = rest.decode("utf-8", "replace")
+            is_quoted = is_first and b">" in text[line_start:at]
+        elif char == open_char and after - at >= open_size and is_short:
+            if rest:
+                if is_first and _is_markdown_tag(tag) and b"`" not in rest:
+                    depth += 1
+                continue
+            if not is_first and char != 96:
+                continue
+            depth -= 1
+            if depth:
+                continue
+            end = line_start if is_first else at
+            yield outer, start, max(start, end), max(start, line_end), tag, is_quoted
+            open_char = 0
+    if open_char:
+        yield outer, start, size, size, tag, is_quoted
+
+
+_QUOTE = re.compile(rb"[ \t]{0,3}+(?:>[ ]?+)++")
+
+
+def _unquoted(text: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """The lines without the ``> `` before them."""
+    while start < end:
+        stop = text.find(b"\n", start, end) + 1 or end
+        quote = _QUOTE.match(text, start, stop)
+        begin = quote.end() if quote else start
+        yield text[begin:stop], begin, 1
+        start = stop
+
+
+# ---- indented blocks of reStructuredText ---------------------------------------------------------
+
+_DIRECTIVE = re.compile(
+    rb"(?m)^([ \t]*+)(?:\.\.[ ]++(?:code-block|code|sourcecode|ipython)::[ \t]*+([^\n]*+)"
+    rb"|(?!\.\.[ ])[^\n]*::[ \t]*)$"
+)
+_OPTION = re.compile(rb"[ \t]++:[\w-]++:")
+
+
+def _rst(text: bytes) -> list[Region]:
+    found: list[Region] = []
+    position = 0
+    for directive in _DIRECTIVE.finditer(text):
+        if directive.start() < position:
+            continue
+        start = end = 0
+        at = directive.end() + 1
+        while at < len(text):
+            stop = text.find(b"\n", at) + 1 or len(text)
+            line = text[at : min(stop, at + 256)]
+            indent = len(line) - len(line.lstrip(b" \t"))
+            if line.strip():
+                if indent <= len(directive[1]):
+                    break
+                if not start and _OPTION.match(line):
+                    at = stop
+                    continue
+                start, end = start or at, stop
+            at = stop
+        position = at
+        if end > start:
+            tag = (directive[2] or b"").strip().decode("utf-8", "replace")
+            found += _tagged(text, start, end, tag, _MAX_NESTING)
+    return found
+
+
+# ---- code without a fence ------------------------------------------------------------------------
+
+# Bytes that prose seldom has. Left out for what prose does with them: quotes, $ (prices), % , #
+# (headings), * and ` (Markdown), / and : and @ (addresses), - (dashes).
+_CODE_BYTES = b"{}[]()=<>;_\\|&+^~"
+
+_LOOKED_AT = 300  # bytes of a line that a pattern sees
+
+# The start of a line of code. A ``.`` is bounded and nothing is looked for behind it twice.
+_STRONG = re.compile(
+    rb"""
+    [{}()\[\];,]++$
+    | [rbuf]{0,2}(?:\"\"\"|\'\'\')
+    | (?:def|fn|func|fun|function|sub|class|struct|enum|interface|trait|impl|module|namespace
+       |object|protocol|extension|record|union|type)\s++[\w.$:~]++[!?]?\s*+
+      (?:[({:<;=]|$|extends|implements)
+    | (?:(?:public|private|protected|internal|static|final|abstract|override|virtual|async|export
+       |default|pub|unsafe|inline|extern|sealed|open|suspend|data|case|declare|readonly
+       |synchronized|mutating|fileprivate|constexpr|explicit|lazy|implicit)\s++)++
+      [\w<>\[\],.*&?:]++(?:\s++\**+[\w.]++)*+\s*+[({=;:<]
+    | (?:local|async|export|default)\s++(?:async\s++)?function\b | template\s*+<
+    | (?:const|let|var|val|my|our|local|auto)\s++[\w.$@%({\[*&,\s]{1,60}[\])}]?\s*+
+      (?::[^=]{0,80}+)?[=;]
+    | (?:unsigned|signed|int|char|void|bool|boolean|float|double|long|short|string|String|size_t
+       |u?int\d+_t|struct|typedef|template|vector|std::\w++|List|Map|Integer)\b
+      [\w\s*&<>,.:\[\]?]{1,80}[=;({]
+    | return\s++(?:not|await|new|lambda|None|self)\b
+    | return\s++[-!*&]?[\w.\[\]'"]++(?:$|[(\[;]|\s[-+*/%<>=&|?])
+    | (?:break|continue|pass|end|fi|done|esac|else|begin|yield|endif|endfunction|then|do)[;:)]?$
+    | (?:raise|throw|assert|yield|await|delete|del|new|goto|defer|go|echo|print|puts|require
+       |include)\b\s*+(?:[\w.:]++$|[\w.:]*+\(|[$'"])
+    | (?:import|from|using|use|package|require|include)\s++(?:static\s++)?[\w.:\\*]++
+      (?:\s++as\s++\w++)?;?$
+    | from\s++[\w.]++\s++import\b
+    | import\s++(?:[(\{"'*]|\w++\s++from\s++['"])
+    | \#\s*+(?:include\s*+[<"]|define\s|ifn?def\b|endif\b|pragma\b|if\s++[\w!(]|undef\s|elif\s)
+    | \#!\[?/? | \#\[
+    | @[A-Za-z_][\w.]*+(?:\(|$)
+    | [\w.$@\[\]'"*&>:,\s-]{0,80}[\w\])'"]\s*+
+      (?:[-+*/%|&^.?~]|<<|>>|\*\*|\|\||&&|\?\?|//|:)?=(?![=\s]*+$)\s*+[^\s=]
+    | \)?\.\w++[!?]?\(
+    | ["'][\w.$-]++["']\s*+(?::|=>)
+    | (?:SELECT|INSERT\s++INTO|DELETE\s++FROM|ALTER\s++TABLE|DROP\s++TABLE|GROUP\s++BY
+       |ORDER\s++BY|(?:LEFT|RIGHT|INNER|OUTER|FULL|CROSS)\s++(?:OUTER\s++)?JOIN
+       |CREATE\s++(?:OR|TABLE|INDEX|VIEW|UNIQUE|FUNCTION|DATABASE|TRIGGER|PROCEDURE))\b
+    | UPDATE\s++\w++\s++SET\b
+    | (?:insert\s++into|delete\s++from|create\s++table)\s++\w
+    | select\s++[\w.*,\s()]{1,200}\sfrom\s++\w
+    | >>>\s | \$\s++[a-z] | In\s\[\d*\]: | <\?(?:php|=) | \?>$
+    """,
+    re.VERBOSE,
+)
+_CALL = re.compile(rb"[\w.$:>@&*-]{1,80}!?(?:<[\w<>,\s?]{1,60}>)?\(")
+_OPENS_BLOCK = re.compile(
+    rb"\}?\s*+(?:else|try|finally|do|catch|elif|except|loop|with|while|for|if|def|class|switch|case"
+    rb"|default|match|when|unless|until|foreach|async|lambda)\b"
+)
+_OPENS_SHELL_BLOCK = re.compile(rb"(?:if|while|elif|elsif|for|unless|until|case)\b")
+_WEAK = re.compile(
+    rb"""
+    [A-Z_]{2,}+(?:\s|$)
+    | (?:from|where|join|and|or|on|set|values)\s++[\w.]++\s*+(?:[=<>(,]|$)
+    | (?:sudo|apt-get|pip3?|npm|npx|yarn|git|mkdir|chmod|curl|wget|docker|kubectl|cargo|cd)\s++\S
+    | </?[a-zA-Z][\w-]*+[\s>/]
+    | [\w-]++:\s++[\w"'$#.-]++[;,]?$
+    """,
+    re.VERBOSE,
+)
+_COMMENT = re.compile(
+    rb"//|/\*|\*/?(?:\s|$)|--(?:-*+\s|-*+$|\[\[)|\#(?:\s|$|\w)|<!--|;;|%%|\"\"\"|'''"
+)
+_OPERATOR = re.compile(
+    rb"==|!=|&&|\|\||[\w)\]]->[\w*]|=>|[\w>]::[\w~<*]|\+\+|[-+*/]=|:=|</\w|/>|\w\[\w|\w\(\)|\.\w++\(|[<>]="
+    rb"|\s=\s|\)\s*+\{"
+)
+_IDENTIFIER = re.compile(rb"[a-z0-9]_[a-z0-9]|[a-z]{2}[A-Z][a-z]|\w\.[a-z]\w*+\(")
+# What looks like code but is how prose is marked up: addresses, links, quoted names, formulas.
+_MARKED = re.compile(
+    rb"(?:https?|ftp|file)://[^\s<>]++|`[^`\n]{1,200}+`|\]\([^()\s]{1,300}+\)|\$[^$\n]{1,200}+\$|<br\s*+/?>"
+)
+_BULLET = re.compile(rb"(?:[-*+]|\d{1,3}[.)]|[a-zA-Z][.)])\s++")
+_TEX = re.compile(
+    rb"\\(?:frac|sum|int|begin|end|left|right|math|text|alpha|beta|item|cite|section)"
+)
+
+_BLANK, _NEUTRAL, _COMMENTED, _PROSE, _WEAK_CODE, _STRONG_CODE = range(6)
+
+_MAX_GAP_LINES = 60  # between two lines of code of one run: a long docstring or comment
+_MAX_STRING_BYTES = 20_000
+
+
+def _kind(line: bytes) -> int:
+    """What one line, without space at its ends, looks like."""
+    size = len(line)
+    if size > _LOOKED_AT:
+        # A paragraph, or minified code: only the density tells.
+        count = size - len(line.translate(None, _CODE_BYTES))
+        return _STRONG_CODE if count > 0.08 * size else _PROSE
+    count = size - len(line.translate(None, _CODE_BYTES))
+    if count and (b"`" in line or b"://" in line or b"](" in line or b"$" in line):
+        line = _MARKED.sub(b" ", line).strip()
+        count = len(line) - len(line.translate(None, _CODE_BYTES))
+        if not line:
+            return _NEUTRAL
+    if _COMMENT.match(line) and not line.startswith((b'"""', b"'''")):
+        if line[:1] == b"#" and _STRONG.match(line):
+            return _STRONG_CODE
+        if line[:2] != b"* " or b" " not in line[2:].strip():
+            return _COMMENTED
+    if line[:1] == b"|" or _TEX.search(line):
+        return _PROSE
+    words = line.count(b" ") + 1
+    if bullet := _BULLET.match(line):
+        rest = line[bullet.end() :]
+        return _WEAK_CODE if count >= 4 and count > 0.12 * len(rest) else _PROSE
+    end = line[-1]
+    if end in b"{}":
+        return _STRONG_CODE
+    if end == 58 and _OPENS_BLOCK.match(line):  # a colon
+        return _STRONG_CODE if count or words < 5 else _WEAK_CODE
+    if line.endswith((b" do", b" then", b";do", b";then")) and _OPENS_SHELL_BLOCK.match(line):
+        return _STRONG_CODE
+    if not count and words > 7:
+        return _PROSE
+    if _STRONG.match(line) or (end in b");,([:" and _CALL.match(line)):
+        return _STRONG_CODE if count or words < 6 else _WEAK_CODE
+    if not count:
+        if _WEAK.match(line):
+            return _WEAK_CODE
+        return _PROSE if words > 3 or line[-1] in b".?!" or line[0] > 127 else _NEUTRAL
+    if count > 0.12 * size and count > 2:
+        return _STRONG_CODE
+    if _OPERATOR.search(line):
+        return _STRONG_CODE if count > 0.04 * size else _WEAK_CODE
+    if line[-1] in b"{;" and (count > 1 or words < 4):
+        return _WEAK_CODE if words > 6 else _STRONG_CODE
+    if _WEAK.match(line) or _IDENTIFIER.search(line):
+        return _WEAK_CODE if words < 12 else _PROSE
+    return _PROSE if words > 3 else _NEUTRAL
+
+
+def _unfenced(text: bytes, start: int, end: int) -> list[Region]:
+    """The runs of lines that look like code."""
+    body = text if start == 0 and end == len(text) else text[start:end]
+    if len(body) - len(body.translate(None, _CODE_BYTES)) < 2:
+        return []
+    lines = body.split(b"\n")
+    runs, is_all_code = _runs(body, lines)
+    if not runs:
+        return []
+    if is_all_code:
+        runs = [(0, len(body), any(run[2] for run in runs))]
+    found = []
+    for first, last, is_quoted in runs:
+        if is_quoted:
+            code, offsets = joined(_unquoted(body, first, last), last)
+            whole = Region(0, len(code), language_of_content(code))
+            found.append(_shifted(_decoded(whole, code, offsets, first, last), start))
+        else:
+            language = language_of_content(body[first:last])
+            found.append(Region(start + first, start + last, language))
+    return found
+
+
+def _runs(body: bytes, lines: list[bytes]) -> tuple[list[tuple[int, int, bool]], bool]:
+    """Start, end and whether quoted of each run; and whether no line of prose is outside them."""
+    runs: list[tuple[int, int, bool]] = []
+    has_prose = False
+    first = last = -1  # bytes: the run's start, and the end of its last line of code
+    lead = -1  # where the comments and short lines begin that a run would take with it
+    score = strong = quoted = gap = 0
+    inside_until = -1  # the end of a string or comment over several lines
+    has_no_end: set[bytes] = set()
+    at = 0
+
+    def close() -> None:
+        nonlocal first, score, strong, quoted, gap
+        is_run = (score >= 4 and strong >= 2) or score >= 100
+        if is_run:
+            runs.append((first, min(last, len(body)), 2 * quoted > strong))
+        first, score, strong, quoted, gap = -1, 0, 0, 0, 0
+
+    for line in lines:
+        stop = at + len(line) + 1
+        bare = line.strip()
+        if not bare:
+            if first < 0:
+                lead = -1
+            at = stop
+            continue
+        if at < inside_until:
+            last = stop
+            at = stop
+            continue
+        is_quoted = bare[0] == 62 and bare[:4] != b">>> "
+        if is_quoted:
+            quote = _QUOTE.match(bare)
+            bare = bare[quote.end() :].strip() if quote else bare
+        kind = _kind(bare) if bare else _BLANK
+        if kind >= _WEAK_CODE:
+            if first < 0 and (kind == _STRONG_CODE or line[0] in b" \t"):
+                first = lead if lead >= 0 else at
+            elif first < 0 and lead < 0:
+                lead = at
+            if first >= 0:
+                last, gap = stop, 0
+                score += 2 if kind == _STRONG_CODE else 1
+                strong += kind == _STRONG_CODE
+                quoted += is_quoted
+                if kind == _STRONG_CODE and len(bare) >= 80 and _is_dense(bare):
+                    score += 100
+        elif first < 0:
+            if kind == _PROSE:
+                has_prose, lead = True, -1
+            elif lead < 0 and kind == _COMMENTED:
+                lead = at
+        else:
+            gap += 1
+            if kind == _COMMENTED and last == at:
+                last = stop
+            if (kind == _PROSE and line[0] not in b" \t") or gap > _MAX_GAP_LINES:
+                has_prose = has_prose or kind == _PROSE
+                close()
+                lead = -1
+        if first >= 0 or kind == _COMMENTED:
+            for opening, closing in _LONG:
+                if opening not in line or opening in has_no_end:
+                    continue
+                inner = line.rfind(opening)
+                if opening == closing and line.count(opening) % 2 == 0:
+                    continue
+                if closing in line[inner + len(opening) :]:
+                    continue
+                limit = stop + _MAX_STRING_BYTES
+                until = body.find(closing, stop - 1, limit)
+                if until < 0:
+                    if limit >= len(body):
+                        has_no_end.add(opening)
+                    continue
+                inside_until = until + len(closing)
+                if first < 0 and lead < 0:
+                    lead = at
+                break
+        at = stop
+    if first >= 0:
+        close()
+    return runs, not has_prose
+
+
+_LONG = ((b'"""', b'"""'), (b"'''", b"'''"), (b"/*", b"*/"))
+
+
+def _is_dense(line: bytes) -> bool:
+    count = len(line) - len(line.translate(None, _CODE_BYTES))
+    return count >= 8 and count > 0.08 * len(line)
