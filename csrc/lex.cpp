@@ -1000,7 +1000,8 @@ uint32_t Lexer::find_close(std::string_view data, uint32_t open, uint32_t body, 
   if (opened < dead_until_[quote.mark]) return open;
   const auto size = static_cast<uint32_t>(data.size());
   const uint32_t limit = std::min(size, open + kMaxQuotedBytes);
-  uint32_t at = search_open_ == opened ? search_at_ - base_ : body;
+  const bool resumes = search_open_ == opened && search_mark_ == quote.mark;
+  uint32_t at = resumes ? search_at_ - base_ : body;
   const auto fail = [&](uint32_t reached) {
     dead_until_[quote.mark] = base_ + std::max(reached, open + 1);
     return open;
@@ -1027,6 +1028,7 @@ uint32_t Lexer::find_close(std::string_view data, uint32_t open, uint32_t body, 
   }
   if (at >= open + kMaxQuotedBytes || last) return fail(std::min(at, size));
   search_open_ = opened;
+  search_mark_ = quote.mark;
   search_at_ = base_ + std::min(at, size);
   return kWait;
 }

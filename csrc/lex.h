@@ -125,6 +125,7 @@ class Lexer {
   int32_t hash_evidence_ = 0, slash_evidence_ = 0;
   // Where a search for a closing mark stands, so that a text fed byte by byte is searched once.
   uint32_t search_open_ = 0xFFFFFFFF, search_at_ = 0;
+  Mark search_mark_ = kMarks;
   // Up to where no mark of a kind opens anything, as one before it was never closed: what keeps a
   // text of lone marks linear.
   uint32_t dead_until_[kMarks] = {};

@@ -28,8 +28,15 @@ from dedup.filter import Filter
 from dedup.index import Index, IndexInfo
 from dedup.key import Key
 from dedup.policy import Policy, Verdict
-from dedup.report import printable, text_report
-from dedup.source import Document, SourceNote, SourceProblem, read_sources, read_text
+from dedup.report import printable, shown_documents, text_report
+from dedup.source import (
+    Document,
+    SourceNote,
+    SourceProblem,
+    find_documents,
+    read_sources,
+    read_text,
+)
 
 __all__ = ["app", "main"]
 
@@ -352,6 +359,13 @@ def check(
         str | None,
         typer.Option(metavar="FILE", help="The request; what it supplied itself is exempt."),
     ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="What was given to index add, to show the originals beside; may be repeated.",
+        ),
+    ] = None,
     format: Annotated[Format, typer.Option(help="How to print verdicts.")] = Format.text,
     output: Annotated[
         Path | None,
@@ -378,7 +392,7 @@ def check(
             sys.stderr.write(f"dedup: warning: {index} holds no document; everything passes\n")
         filter = Filter(opened, rules)
         with _output(output) as stream, _progress(len(names)) as progress:
-            write = _writer(format, stream)
+            write = _writer(format, stream, _Originals(opened, source or []))
             for name in progress(names, lambda: ""):
                 try:
                     query = _read_query(name)
@@ -409,7 +423,36 @@ def _fails(verdict: Verdict, fail_on: FailOn) -> bool:
     return verdict.action in actions[1 : actions.index(fail_on) + 1]
 
 
-def _writer(format: Format, stream: TextIO) -> Callable[[str, str, Verdict], None]:
+class _Originals:
+    """The texts of protected documents, where the user says they are."""
+
+    def __init__(self, index: Index, sources: list[str]) -> None:
+        self._index = index
+        self._sources = sources
+        self._texts: dict[str, str | None] = {}
+
+    def of(self, verdict: Verdict) -> dict[str, str]:
+        """Those that a report on the verdict shows, by id, if they are as they were indexed."""
+        if not self._sources:
+            return {}
+        shown = shown_documents(verdict)
+        new = shown - self._texts.keys()
+        found = find_documents(self._sources, new) if new else {}
+        for id in new:
+            text = found.get(id)
+            if text is None or not self._index.holds(id, text):
+                state = (
+                    "is not in the sources" if text is None else "has changed since it was added"
+                )
+                sys.stderr.write(f"dedup: warning: {printable(id)} {state}; it is not shown\n")
+                text = None
+            self._texts[id] = text
+        return {id: text for id in shown if (text := self._texts[id]) is not None}
+
+
+def _writer(
+    format: Format, stream: TextIO, originals: _Originals
+) -> Callable[[str, str, Verdict], None]:
     """What prints a verdict on a query to the stream."""
     columns = min(_MAX_COLUMNS, shutil.get_terminal_size((80, 24)).columns)
     colour = _wants_colour(stream)
@@ -418,7 +461,14 @@ def _writer(format: Format, stream: TextIO) -> Callable[[str, str, Verdict], Non
     def write(name: str, query: str, verdict: Verdict) -> None:
         nonlocal is_first
         if format is Format.text:
-            report = text_report(name, query, verdict, colour=colour, width=columns)
+            report = text_report(
+                name,
+                query,
+                verdict,
+                originals=originals.of(verdict),
+                colour=colour,
+                width=columns,
+            )
             stream.write(report if is_first else "\n" + report)
         else:
             stream.write(_json(verdict.to_dict(name), 2 if format is Format.json else None))

@@ -383,6 +383,14 @@ class Index:
         found = searcher.search_batch(texts, parsed, threads)
         return [[self._as_match(match) for match in matches] for matches in found]
 
+    def holds(self, id: str, text: str) -> bool:
+        """Whether the document of this id is in the index with this very text."""
+        content = _core.content_hash(text, self._secret)
+        return any(
+            self._segments[number].document(document)[-1] == content
+            for number, document in self._committed(id)
+        )
+
     def reload(self) -> bool:
         """Take up the newest committed generation; false if it is the one in use."""
         manifest = _read_manifest(self._path)

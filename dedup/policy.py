@@ -60,7 +60,7 @@ class Rule:
         Least longest-equal-run and least aligned length, in tokens of the view.
     min_distinct, min_shared_names : int
         Least numbers of different things in common: see ``Match``.
-    min_identity, min_containment, min_consistency : float
+    min_identity, min_containment : float
         Least scores, in [0, 1].
     corpus, licence, owner, language : tuple of str
         Shell patterns, one of which must fit the document, case ignored; empty for all. ``""``
@@ -77,7 +77,6 @@ class Rule:
     min_shared_names: int = 0
     min_identity: float = 0.0
     min_containment: float = 0.0
-    min_consistency: float = 0.0
     corpus: tuple[str, ...] = ()
     licence: tuple[str, ...] = ()
     owner: tuple[str, ...] = ()
@@ -95,7 +94,7 @@ class Rule:
         for key in ("min_run", "min_tokens", "min_distinct", "min_shared_names"):
             if getattr(self, key) < 0:
                 raise ValueError(f"{key} is a count, got {getattr(self, key)}; 0 asks for none")
-        for key in ("min_identity", "min_containment", "min_consistency"):
+        for key in ("min_identity", "min_containment"):
             if not 0.0 <= getattr(self, key) <= 1.0:
                 raise ValueError(f"{key} is a fraction in [0, 1], got {getattr(self, key)}")
 
@@ -108,7 +107,6 @@ class Rule:
             and match.shared_names >= self.min_shared_names
             and match.identity >= self.min_identity
             and match.containment >= self.min_containment
-            and match.consistency >= self.min_consistency
             and (not self.views or match.view in self.views)
             and (not self.kinds or match.kind in self.kinds)
             and _fits(match.corpus, self.corpus)
@@ -326,7 +324,6 @@ def _profile_rules(limits: _Limits) -> tuple[Rule, ...]:
             min_distinct=limits.code_distinct,
             min_containment=0.5,
             min_shared_names=limits.code_names,
-            min_consistency=0.7,
         ),
         Rule(
             name="code-shape",
@@ -334,7 +331,6 @@ def _profile_rules(limits: _Limits) -> tuple[Rule, ...]:
             views=code,
             min_distinct=limits.code_shape,
             min_containment=0.6,
-            min_consistency=0.8,
         ),
         Rule(
             name="text-short",

@@ -8,7 +8,7 @@ label holds reaches a terminal as a control or formatting character: those are w
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from dedup.match import Span
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["printable", "text_report"]
+__all__ = ["printable", "shown_documents", "text_report"]
 
 _COLOURS: Final[dict[Action, str]] = {
     "allow": "green",
@@ -48,13 +48,25 @@ def printable(text: str, keep: str = "") -> str:
     return re.sub(r"[^ -~]", written_out, text)
 
 
+def shown_documents(verdict: Verdict) -> set[str]:
+    """Ids of the documents that a report shows passages of, if it is given their texts."""
+    return {passage[0].match.document for passage in _passages(verdict.rulings)}
+
+
 def text_report(
-    name: str, query: str, verdict: Verdict, *, colour: bool = False, width: int = 80
+    name: str,
+    query: str,
+    verdict: Verdict,
+    *,
+    originals: Mapping[str, str] | None = None,
+    colour: bool = False,
+    width: int = 80,
 ) -> str:
     """The verdict in lines of at most ``width`` columns where words allow it.
 
     Passages come in the order of the query, each with its best match first. They stand out by
-    colour, or between ``[[`` and ``]]`` without.
+    colour, or between ``[[`` and ``]]`` without. With the texts of documents in ``originals``, by
+    id, the passage of the document is shown above that of the query.
     """
     from rich.console import Console  # here, as only people need it
 
@@ -74,8 +86,18 @@ def text_report(
         console.print()
         for line in _source(passage[0]):
             console.print("  ", line, sep="", soft_wrap=True)
+        original = (originals or {}).get(passage[0].match.document)
+        if original is not None:
+            console.print()
+            console.print(_line(("  the original", "bold")), soft_wrap=True)
+            there = passage[0].match.document_span
+            for line in _excerpt(console, original.encode(), there, passage[0].action):
+                console.print(line, soft_wrap=True)
         console.print()
-        for line in _excerpt(console, data, passage[0]):
+        if original is not None:
+            console.print(_line(("  this text", "bold")), soft_wrap=True)
+        here = passage[0].match.query_span
+        for line in _excerpt(console, data, here, passage[0].action):
             console.print(line, soft_wrap=True)
         if len(passage) > 1:
             console.print()
@@ -144,17 +166,32 @@ def _source(ruling: Ruling) -> Iterator["Text"]:
     """The lines that say where a passage comes from and how sure that is."""
     match = ruling.match
     yield _line((printable(match.document), "bold"))
+    if match.function or match.lines[0]:
+        first, last = match.lines
+        parts = [f"in {printable(match.function)}"] if match.function else []
+        parts += [f"line {first}" if first == last else f"lines {first}-{last}"] if first else []
+        yield _line((", ".join(parts), ""))
     labels = {"corpus": match.corpus, "owner": match.owner, "licence": match.licence}
     known = [f"{label} {printable(value)}" for label, value in labels.items() if value]
     if known:
         yield _line((", ".join(known), ""))
     if match.url:
         yield _line((printable(match.url), "underline"))
+    what = "renamed copy" if match.kind == "renamed" else match.kind
     yield _line(
-        (f"{match.kind}: ", ""),
+        (f"{what}: ", ""),
         (f"{match.tokens} {_WORDS[match.view]}, {match.run} in a row", "bold"),
         (f", identity {match.identity:.2f}, containment {match.containment:.2f}", ""),
     )
+    if match.view != "text":
+        yield _line(
+            (
+                f"{match.distinct} different shingles and {match.shared_names} uncommon names or ",
+                "",
+            ),
+            ("literals in common", ""),
+            (f", one renaming explains {match.consistency:.0%}" * (match.kind == "renamed"), ""),
+        )
     query, document = match.query_span, match.document_span
     places = f"bytes {query.start}-{query.end} here, {document.start}-{document.end} there"
     if match.sources > 1:
@@ -181,10 +218,9 @@ def _brief(ruling: Ruling) -> "Text":
     )
 
 
-def _excerpt(console: "Console", data: bytes, ruling: Ruling) -> Iterator["Text"]:
-    """The passage in its place, with line numbers; of a long one the two ends."""
-    span = ruling.match.query_span
-    style = f"bold {_COLOURS[ruling.action]}"
+def _excerpt(console: "Console", data: bytes, span: Span, action: Action) -> Iterator["Text"]:
+    """A passage in its place, with line numbers; of a long one the two ends."""
+    style = f"bold {_COLOURS[action]}"
     first = _boundary(data, _context_start(data, span.start))
     last = _boundary(data, _context_end(data, span.end))
     gutter = len(str(data.count(b"\n", 0, last) + 1))

@@ -49,7 +49,14 @@ from dedup.licence import of_head
 from dedup.repository import Repository, RepositoryFile, is_repository
 from dedup.rows import is_rows, read_rows
 
-__all__ = ["Document", "SourceNote", "SourceProblem", "read_sources", "read_text"]
+__all__ = [
+    "Document",
+    "SourceNote",
+    "SourceProblem",
+    "find_documents",
+    "read_sources",
+    "read_text",
+]
 
 _URL_FIELDS: Final = ("{id}", "{path}", "{revision}")
 
@@ -117,6 +124,33 @@ def read_sources(
         )
     labels = Document("", "", corpus=corpus, licence=licence, owner=owner, url=url)
     return _read_all(sources, _Wishes(labels, text_field, skip, revision, note))
+
+
+def find_documents(
+    sources: Iterable[str | os.PathLike[str]], ids: Iterable[str], text_field: str | None = None
+) -> dict[str, str]:
+    """The texts of documents, by id, that the sources still hold.
+
+    Takes the sources as they were given to ``read_sources``. A file is opened by what its id says;
+    for rows and the files of a commit the sources are read until all are found.
+    """
+    sources = list(sources)
+    wanted, found = set(ids), dict[str, str]()
+    for source in sources:
+        place = Path(os.path.abspath(source))  # noqa: PTH100 keeps the links
+        for id in sorted(wanted):
+            if id == place.name or id.startswith(f"{place.name}/"):
+                with suppress(SourceError, ValueError):
+                    found[id] = read_text(place.parent / id)
+        wanted -= found.keys()
+    if wanted:
+        for item in read_sources(sources, text_field=text_field):
+            if isinstance(item, Document) and item.id in wanted:
+                found[item.id] = item.text
+                wanted.discard(item.id)
+            if not wanted:
+                break
+    return found
 
 
 def read_text(source: str | os.PathLike[str]) -> str:

@@ -35,7 +35,6 @@ def act(action: str, **conditions: object) -> Rule:
         ({"min_containment": 0.7}, {"containment": 0.7}, {"containment": 0.69}),
         ({"min_distinct": 12}, {"distinct": 12}, {"distinct": 11}),
         ({"min_shared_names": 3}, {"shared_names": 3}, {"shared_names": 2}),
-        ({"min_consistency": 0.7}, {"consistency": 0.7}, {"consistency": 0.69}),
         ({"language": ("",)}, {"language": ""}, {"language": "python"}),
         ({"views": ("code", "ast")}, {"view": "ast"}, {"view": "text"}),
         ({"kinds": ("verbatim",)}, {"kind": "verbatim"}, {"kind": "near"}),
@@ -146,23 +145,19 @@ B_F_F = ("block", "flag", "flag")
         ({"run": 5, "tokens": 60, "identity": 0.9, "distinct": 7}, "block", "allow", "allow"),
         ({"run": 5, "tokens": 60, "language": "python", "containment": 0.65}, *["flag"] * 3),
         ({"view": "code", "run": 65, "distinct": 60, "kind": "verbatim"}, "block", "block", "flag"),
-        ({"view": "code", "run": 99, "distinct": 30, "kind": "near"}, "block", "flag", "allow"),
-        ({"view": "ast", "kind": "renamed", "distinct": 50, "containment": 0.9}, *B_F_F),
+        ({"view": "code", "run": 99, "distinct": 28, "kind": "near"}, "block", "flag", "allow"),
+        ({"view": "ast", "kind": "renamed", "distinct": 44, "containment": 0.9}, *B_F_F),
         (
             {
                 "view": "ast",
                 "kind": "renamed",
-                "distinct": 50,
-                "shared_names": 3,
+                "distinct": 44,
+                "shared_names": 4,
                 "containment": 0.9,
             },
             *B_B_F,
         ),
         ({"view": "code", "kind": "renamed", "distinct": 60, "containment": 0.9}, *B_B_F),
-        (
-            {"view": "code", "kind": "renamed", "distinct": 200, "consistency": 0.6},
-            *("flag", "flag", "flag"),
-        ),
     ],
 )
 def test_profiles_differ_in_where_they_draw_the_line(
