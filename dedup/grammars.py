@@ -47,6 +47,8 @@ class Grammar:
         Kinds that are units.
     namers : str
         Kinds that name an unnamed unit which they hold: ``const f = () => 1``.
+    inner_names : str
+        Kinds that name the unit they are a child of, where no field says so.
     accessors, separators : str
         Tokens after which an identifier is a member; tokens that make the identifier before them a
         label where it began one of the `labelled` kinds.
@@ -75,6 +77,7 @@ class Grammar:
     methods: str = ""
     classes: str = ""
     namers: str = ""
+    inner_names: str = ""
     accessors: str = "."
     separators: str = ""
     labelled: str = ""
@@ -323,7 +326,7 @@ _RUBY = Grammar(
     interpolations="interpolation",
     wrappers=(
         "body_statement block_body method_parameters block_parameters lambda_parameters "
-        "parenthesized_statements heredoc_body then do"
+        "parenthesized_statements heredoc_body then do do_block"
     ),
     dropped="uninterpreted",
     functions="method singleton_method lambda",
@@ -331,7 +334,6 @@ _RUBY = Grammar(
     namers="assignment",
     accessors=". &. ::",
     kept="and or not defined? in",
-    same={"do_block": "block"},
 )
 
 _PHP = Grammar(
@@ -447,6 +449,7 @@ _SQL = Grammar(
     wrappers="statement object_reference",
     dropped="marginalia dollar_quote",
     functions="create_function create_procedure create_trigger",
+    inner_names="object_reference",
 )
 
 _LUA = Grammar(

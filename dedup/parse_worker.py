@@ -8,7 +8,8 @@ the request that loads the grammar. Standard input is one end of a socket that c
     request     u8 operation, u8 slot, u16 0, f32 seconds, u32 size, then `size` bytes
     reply       u8 status, 3 x u8 0, u32 size, then `size` bytes
     LOAD        JSON: module, function, path (to import from), named and anonymous (actions by
-                kind), operators (characters of which other anonymous kinds are kept), namers
+                kind), operators (characters of which other anonymous kinds are kept), namers,
+                inner_names
                 -> JSON: the name of every kind, by kind id
     PARSE       a text, for the grammar in the slot
                 -> u32 tokens, u32 units, codes u16, starts u32, ends u32, then eight u32 a unit:
@@ -111,6 +112,7 @@ class Loaded:
         operators = frozenset(description["operators"])
         self.language = language
         self.namers = frozenset(description["namers"])
+        self.inner_names = frozenset(description["inner_names"])
         self.kinds = [language.node_kind_for_id(i) or "" for i in range(language.node_kind_count)]
         actions = bytearray(_ERROR + 1)
         actions[_ERROR] = PASS
@@ -164,7 +166,7 @@ class Loaded:
         units: list[int] = []
         add_code, add_start, add_end = codes.append, starts.append, ends.append
         next_name = name
-        label_at = -1
+        label_at = -2
         while True:
             node: Any = cursor.node
             kind = node.kind_id
@@ -212,7 +214,9 @@ class Loaded:
                 next_name = member
             elif action == SEPARATOR:
                 if label_at == len(codes) - 1 and codes[-1] in (name, member):
-                    codes[-1] = label
+                    before = node.prev_sibling
+                    if before is not None and actions[before.kind_id] != DROP:  # not `[key] =`
+                        codes[-1] = label
             elif action == TEMPLATE:
                 next_name = name
                 start, end = node.start_byte, node.end_byte
@@ -265,11 +269,22 @@ class Loaded:
         """Spans of a unit's name and of the type it is a method of, empty where it has none."""
         found = node.child_by_field_name("name")
         if found is None:
-            found = self._given(node) or _declared(node) or node.child_by_field_name("type")
+            found = (
+                self._held(node)
+                or self._given(node)
+                or _declared(node)
+                or node.child_by_field_name("type")
+            )
         receiver = node.child_by_field_name("receiver")
         declared = receiver.named_child(0) if receiver and receiver.named_child_count else None
         owner = declared.child_by_field_name("type") if declared else None
         return (*_span(found), *_span(owner))
+
+    def _held(self, node: "Node") -> "Node | None":
+        """The name in a grammar that has no field for it."""
+        if not self.inner_names:
+            return None
+        return next((child for child in node.children if child.type in self.inner_names), None)
 
     def _given(self, node: "Node") -> "Node | None":
         """The name that an expression or a type gets from what it is part of."""

@@ -533,6 +533,7 @@ def _description(grammar: Grammar) -> dict[str, Any]:
         "anonymous": anonymous,
         "operators": _OPERATOR_CHARACTERS,
         "namers": grammar.namers.split(),
+        "inner_names": grammar.inner_names.split(),
     }
 
 
