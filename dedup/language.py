@@ -21,6 +21,7 @@ __all__ = [
     "language_of_content",
     "language_of_name",
     "language_of_tag",
+    "languages_of_content",
     "markup_of_name",
 ]
 
@@ -225,8 +226,9 @@ def language_of_tag(tag: str) -> str:
 # ---- content -------------------------------------------------------------------------------------
 
 # A marker is a word or operator anywhere, ``^word`` or ``^word:second`` at the start of a line,
-# ``x$`` at the end of one. $w, @w, :w, w! and w? stand for any word so marked. Languages of one
-# family (c and cpp, javascript, typescript and tsx) are told apart after the family is.
+# ``x$`` at the end of one. $w, @w, :w, w!, w? and .m( stand for any word so marked, :t for a basic
+# type after a colon. Languages of one family (c and cpp, javascript, typescript and tsx) are told
+# apart after the family is.
 _MARKERS: dict[str, dict[float, str]] = {
     "python": {
         6: "__init__ __name__ ^async:def ^from:__future__",
@@ -242,7 +244,7 @@ _MARKERS: dict[str, dict[float, str]] = {
         4: "=== !== undefined",
         3: "typeof console prototype addEventListener ^export:default });$",
         2: "=> function ^const ^let ^var exports document window JSON Promise ^export ?. className",
-        1: "require async await let const var Object Array Math /> ^import:{ constructor push"
+        1: "require async await Object Array Math /> ^import:{ constructor push .m("
         " ^function ^async",
         0.5: "null this new ;$ {$ ,$ || && return",
         -2: "int String void ^def ^end -> :: := ^fn ^public ^func ^* unsigned",
@@ -250,23 +252,26 @@ _MARKERS: dict[str, dict[float, str]] = {
     "java": {
         6: "^import:java @Override Override",
         4: "throws boolean ^import:javax ^import:org ^import:com",
-        3: "^public:class ^public:static final String",
-        2: "extends implements println System Integer ArrayList ^package instanceof ^private:static"
-        " ^public:void ^private:final ^protected:void ^public:int ^private:int ^public:String",
+        3: "^public:class ^public:static final",
+        2: "String extends implements println System Integer ArrayList ^package instanceof"
+        " ^private:static ^public:void ^private:final ^protected:void ^public:int ^private:int"
+        " ^public:String",
         1: "int void public private protected static null this new class double {$ ;$ List Map Math"
-        " char byte long ^@ ^}:catch",
-        -2: "fun func val var $w ^def let fn struct string bool => ===",
+        " char byte long ^@ ^}:catch .m(",
+        -2: "fun func val var $w ^def let fn struct string bool => === :t ^export ?:",
     },
     "c": {
         4: "^#include malloc",
         3: "^#define ^#ifdef ^#ifndef ^#endif NULL sizeof typedef printf fprintf strcmp memcpy",
         2: "struct unsigned char size_t uint8_t uint32_t uint64_t int64_t ^#if ^#else extern goto",
-        1: "int void static const -> long float double ;$ {$ inline enum bool ^* == ^return",
-        -2: "$w ^def let fn func fun function var => String public private new import",
+        1: "int void static const -> long float double ;$ {$ inline enum bool ^* ^return",
+        -1: ".m(",
+        -2: "$w ^def let fn func fun function var => String public private new import :t ^export"
+        " ===",
     },
     "go": {
         4: ":= fmt ^func:( chan",
-        3: "func ^package range defer ^import:(",
+        3: 'func ^package range defer ^import:( ^import:" ^package:main',
         2: "err nil struct make byte ^type ^case ^}:else uint64 int64 uint32",
         1: "string interface map error go {$ append ^return ^var ^if ^for &",
         -2: ";$ $w -> => fn let self this public private class",
@@ -280,13 +285,13 @@ _MARKERS: dict[str, dict[float, str]] = {
     },
     "c_sharp": {
         6: "^using:System",
-        4: "Console WriteLine IEnumerable Linq",
+        4: "WriteLine IEnumerable Linq",
         3: "internal Task ^using get; set;",
         2: "string foreach namespace sealed partial bool StringBuilder decimal",
         1: "public private protected override virtual var async await readonly ?? => this new null"
-        " static void int class List {$ ;$ ^[ ^{ object out",
-        -2: "$w ^def let fn func function import final String boolean :: extends implements"
-        " ^package ^import println",
+        " static void int class List {$ ;$ ^[ object out",
+        -2: "$w ^def let fn func function import final String boolean :: :t ^export === ?:"
+        " extends implements ^package ^import println",
     },
     "ruby": {
         6: "attr_accessor attr_reader require_relative",
@@ -298,13 +303,13 @@ _MARKERS: dict[str, dict[float, str]] = {
         -2: ";$ :$ local var function $w -> ~= ^local",
     },
     "php": {
-        12: "<?php",
+        30: "<?php",
         6: "^public:function ^private:function ^protected:function $this",
         4: "isset",
         3: "$w",
         2: "function -> array => echo foreach elseif === ^use",
         1: ";$ null :: new public private protected static string ^namespace as ^{ ^}",
-        -2: "^my let const var fi done then$ ^fi ^done self",
+        -2: "my sub shift =~ unless elsif eq ne qw ->{ let var fi done then$ ^fi ^done",
     },
     "kotlin": {
         6: "^data:class companion lateinit ^override:fun ^private:fun",
@@ -367,9 +372,9 @@ _MARKERS: dict[str, dict[float, str]] = {
         6: "^use:strict ^use:warnings",
         5: "^my my",
         4: "^sub qw",
-        3: "=~",
-        2: "$w -> shift elsif unless die bless ^=cut ^package",
-        1: "@w foreach print ;$ return => push keys eq",
+        3: "=~ ->{ $_ eq ne",
+        2: "$w @_ -> shift elsif unless die bless ^=cut ^package",
+        1: "@w foreach print ;$ return => push keys",
         -2: "function var let const def class fi then$ ^fi ^done ===",
     },
     "r": {
@@ -403,7 +408,7 @@ _MARKERS: dict[str, dict[float, str]] = {
 }
 
 _CPP: dict[float, str] = {
-    5: "nullptr constexpr noexcept typename static_cast ^template std reinterpret_cast",
+    5: "nullptr constexpr noexcept typename static_cast ^template std:: reinterpret_cast",
     3: ":: ^public:: ^private:: ^protected:: virtual explicit cout unique_ptr ^namespace",
     2: "^class ^using:namespace auto override cerr cin ^using template",
     1: "operator vector delete ^friend",
@@ -457,15 +462,17 @@ _QUOTED = re.compile(
 _HEADS = re.compile(rb"(?m)^[ \t]*+([#@]?[A-Za-z_][\w-]*+|#\[|--|[^\w\s])[ \t]*+(\w++|[^\w\s])?")
 _TAILS = re.compile(rb"(?m)(\}\);|;;?|[{:,|\\]|\b(?:do|then|in|where))[ \t]*+\r?$")
 _TOKENS = re.compile(
-    rb":[ ]?(?:string|number|boolean|any|void|unknown|never)\b"
+    rb"\??:[ ]?(?:string|number|boolean|any|void(?![ ]0)|unknown|never)\b"
+    rb"|std::"
     rb"|(?<![\w:]):[a-z]\w*+"
-    rb"|\$[A-Za-z_]\w*+|\$[{(]|@[A-Za-z_]\w*+"
+    rb"|\$[A-Za-z_]\w*+|\$[{(]|@[A-Za-z_]\w*+|->[\[{]"
     rb"|(?:get|set);|&self\b|&mut\b"
     rb"|[A-Za-z_]\w*+(?:!(?=[(\[])|\?(?=[\s.)]))?+"
     rb'|"""|<\?php|</|/>|[-+*/%=<>!&|:?.~^]{1,3}+'
 )
+_METHOD_CALLS = re.compile(rb"\w\.[a-z]\w*+\(")
 _ALIKE = {b"$": b"$w", b"@": b"@w", b":": b":w", b"!": b"w!", b"?": b"w?"}
-_COUNTED = 5  # a marker counts as often as it comes, up to here: one idiom must not decide alone
+_COUNTED = 3  # a marker counts as often as it comes, up to here: one idiom must not decide alone
 
 _SHEBANG = re.compile(rb"#![^\n]{0,60}?\b(python|node|bash|zsh|dash|ksh|sh|ruby|perl|php|lua)")
 _SHELLS = {"zsh", "dash", "ksh", "sh"}
@@ -474,13 +481,28 @@ _CLEAR = 3.0  # one strong marker, or two weak ones and no sign against
 
 
 def language_of_content(code: bytes) -> str:
-    """The language that the markers in the first 16 KiB speak for; ``""`` if none stands out.
+    """The language that the markers in the first 16 KiB speak for; ``""`` if they say too little.
 
     Notes
     -----
     O(1) in the length of the code: linear in the sample, whatever it holds.
     """
     return _judge(code)[0]
+
+
+def languages_of_content(code: bytes) -> tuple[str, ...]:
+    """The language of the content and, if it fits another nearly as well, the other.
+
+    Ten lines of arithmetic can be C as well as Java, and only a parse could tell.
+    """
+    found, scores = _judge(code)
+    if not found:
+        return ()
+    first = _FAMILY.get(found, found)
+    others = (language for language in scores if language != first)
+    second = max(others, key=scores.__getitem__, default=first)
+    is_near = second != first and scores[second] >= max(_CLEAR, 0.75 * scores[first])
+    return (found, second) if is_near else (found,)
 
 
 def contradicted(code: bytes, language: str) -> str:
@@ -518,9 +540,9 @@ def _judge(code: bytes) -> tuple[str, dict[str, float]]:
     extra = {}
     for name, weights in _WITHIN_FAMILY.items():
         found = [(weights[m], n) for m, n in markers.items() if m in weights]
-        extra[name] = sum(weight * min(count, 3) for weight, count in found)
+        extra[name] = sum(weight * count for weight, count in found)
         if family := _FAMILY.get(name):
-            strong = sum(weight * min(count, 3) for weight, count in found if weight >= 3)
+            strong = sum(weight * count for weight, count in found if weight >= 3)
             scores[family] = scores.get(family, 0.0) + strong
     best = max(scores.items(), key=lambda item: item[1], default=("", 0.0))
     if best[1] < _CLEAR:
@@ -537,6 +559,7 @@ def _markers(sample: bytes) -> dict[bytes, int]:
     """How often each marker of any language comes in the sample, up to ``_COUNTED``."""
     counts = Counter(tail + b"$" for tail in _TAILS.findall(sample))
     counts[b";$"] += counts[b"});$"]
+    counts[b".m("] = len(_METHOD_CALLS.findall(sample))
     bare = _QUOTED.sub(lambda found: b' """ ' if found[1] else b' "" ', sample)
     for first, second in _HEADS.findall(bare):
         counts[b"^" + first] += 1
@@ -546,7 +569,9 @@ def _markers(sample: bytes) -> dict[bytes, int]:
         counts[token] += count
         if token[:1] in b"$@:" and token[1:2].isalpha():
             counts[_ALIKE[token[:1]]] += count
-        elif token[0] == 58 and len(token) > 3:
+        elif token == b"->[":
+            counts[b"->{"] += count
+        elif token[0] in b":?" and token[-1:].isalpha():
             counts[b":t"] += count
         elif token[-1:] in b"!?" and token[:1].isalpha():
             counts[_ALIKE[token[-1:]]] += count

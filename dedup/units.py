@@ -30,8 +30,10 @@ from dedup.language import (
     language_of_content,
     language_of_name,
     language_of_tag,
+    languages_of_content,
     markup_of_name,
 )
+from dedup.lines import QUOTE, code_runs
 from dedup.markup import Excerpt, joined, notebook_cells, scripts
 
 __all__ = [
@@ -144,6 +146,12 @@ def _judged(text: bytes, start: int, end: int, claimed: str) -> Region:
     return Region(start, end, other, (claimed,))
 
 
+def _guessed(start: int, end: int, code: bytes) -> Region:
+    """A stretch of whatever language its content speaks for."""
+    language, *others = languages_of_content(code) or ("",)
+    return Region(start, end, language, tuple(others))
+
+
 def _decoded(
     region: Region, code: bytes, offsets: NDArray[np.uint32], start: int, end: int
 ) -> Region:
@@ -222,7 +230,7 @@ def _untagged(text: bytes, start: int, end: int) -> list[Region]:
     if len(runs) == 1 and (runs[0].start, runs[0].end) == (start, end):
         return runs
     if 2 * sum(run.end - run.start for run in runs) > end - start:
-        return [Region(start, end, language_of_content(text[start:end]))]
+        return [_guessed(start, end, text[start:end])]
     return runs
 
 
@@ -310,14 +318,11 @@ def _fences(text: bytes) -> Iterator[tuple[int, int, int, int, str, bool]]:
         yield outer, start, size, size, tag, is_quoted
 
 
-_QUOTE = re.compile(rb"[ \t]{0,3}+(?:>[ ]?+)++")
-
-
 def _unquoted(text: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """The lines without the ``> `` before them."""
     while start < end:
         stop = text.find(b"\n", start, end) + 1 or end
-        quote = _QUOTE.match(text, start, stop)
+        quote = QUOTE.match(text, start, stop)
         begin = quote.end() if quote else start
         yield text[begin:stop], begin, 1
         start = stop
@@ -361,256 +366,17 @@ def _rst(text: bytes) -> list[Region]:
 
 # ---- code without a fence ------------------------------------------------------------------------
 
-# Bytes that prose seldom has. Left out for what prose does with them: quotes, $ (prices), % , #
-# (headings), * and ` (Markdown), / and : and @ (addresses), - (dashes).
-_CODE_BYTES = b"{}[]()=<>;_\\|&+^~"
-
-_LOOKED_AT = 300  # bytes of a line that a pattern sees
-
-# The start of a line of code. A ``.`` is bounded and nothing is looked for behind it twice.
-_STRONG = re.compile(
-    rb"""
-    [{}()\[\];,]++$
-    | [rbuf]{0,2}(?:\"\"\"|\'\'\')
-    | (?:def|fn|func|fun|function|sub|class|struct|enum|interface|trait|impl|module|namespace
-       |object|protocol|extension|record|union|type)\s++[\w.$:~]++[!?]?\s*+
-      (?:[({:<;=]|$|extends|implements)
-    | (?:(?:public|private|protected|internal|static|final|abstract|override|virtual|async|export
-       |default|pub|unsafe|inline|extern|sealed|open|suspend|data|case|declare|readonly
-       |synchronized|mutating|fileprivate|constexpr|explicit|lazy|implicit)\s++)++
-      [\w<>\[\],.*&?:]++(?:\s++\**+[\w.]++)*+\s*+[({=;:<]
-    | (?:local|async|export|default)\s++(?:async\s++)?function\b | template\s*+<
-    | (?:const|let|var|val|my|our|local|auto)\s++[\w.$@%({\[*&,\s]{1,60}[\])}]?\s*+
-      (?::[^=]{0,80}+)?[=;]
-    | (?:unsigned|signed|int|char|void|bool|boolean|float|double|long|short|string|String|size_t
-       |u?int\d+_t|struct|typedef|template|vector|std::\w++|List|Map|Integer)\b
-      [\w\s*&<>,.:\[\]?]{1,80}[=;({]
-    | return\s++(?:not|await|new|lambda|None|self)\b
-    | return\s++[-!*&]?[\w.\[\]'"]++(?:$|[(\[;]|\s[-+*/%<>=&|?])
-    | (?:break|continue|pass|end|fi|done|esac|else|begin|yield|endif|endfunction|then|do)[;:)]?$
-    | (?:raise|throw|assert|yield|await|delete|del|new|goto|defer|go|echo|print|puts|require
-       |include)\b\s*+(?:[\w.:]++$|[\w.:]*+\(|[$'"])
-    | (?:import|from|using|use|package|require|include)\s++(?:static\s++)?[\w.:\\*]++
-      (?:\s++as\s++\w++)?;?$
-    | from\s++[\w.]++\s++import\b
-    | import\s++(?:[(\{"'*]|\w++\s++from\s++['"])
-    | \#\s*+(?:include\s*+[<"]|define\s|ifn?def\b|endif\b|pragma\b|if\s++[\w!(]|undef\s|elif\s)
-    | \#!\[?/? | \#\[
-    | @[A-Za-z_][\w.]*+(?:\(|$)
-    | [\w.$@\[\]'"*&>:,\s-]{0,80}[\w\])'"]\s*+
-      (?:[-+*/%|&^.?~]|<<|>>|\*\*|\|\||&&|\?\?|//|:)?=(?![=\s]*+$)\s*+[^\s=]
-    | \)?\.\w++[!?]?\(
-    | ["'][\w.$-]++["']\s*+(?::|=>)
-    | (?:SELECT|INSERT\s++INTO|DELETE\s++FROM|ALTER\s++TABLE|DROP\s++TABLE|GROUP\s++BY
-       |ORDER\s++BY|(?:LEFT|RIGHT|INNER|OUTER|FULL|CROSS)\s++(?:OUTER\s++)?JOIN
-       |CREATE\s++(?:OR|TABLE|INDEX|VIEW|UNIQUE|FUNCTION|DATABASE|TRIGGER|PROCEDURE))\b
-    | UPDATE\s++\w++\s++SET\b
-    | (?:insert\s++into|delete\s++from|create\s++table)\s++\w
-    | select\s++[\w.*,\s()]{1,200}\sfrom\s++\w
-    | >>>\s | \$\s++[a-z] | In\s\[\d*\]: | <\?(?:php|=) | \?>$
-    """,
-    re.VERBOSE,
-)
-_CALL = re.compile(rb"[\w.$:>@&*-]{1,80}!?(?:<[\w<>,\s?]{1,60}>)?\(")
-_OPENS_BLOCK = re.compile(
-    rb"\}?\s*+(?:else|try|finally|do|catch|elif|except|loop|with|while|for|if|def|class|switch|case"
-    rb"|default|match|when|unless|until|foreach|async|lambda)\b"
-)
-_OPENS_SHELL_BLOCK = re.compile(rb"(?:if|while|elif|elsif|for|unless|until|case)\b")
-_WEAK = re.compile(
-    rb"""
-    [A-Z_]{2,}+(?:\s|$)
-    | (?:from|where|join|and|or|on|set|values)\s++[\w.]++\s*+(?:[=<>(,]|$)
-    | (?:sudo|apt-get|pip3?|npm|npx|yarn|git|mkdir|chmod|curl|wget|docker|kubectl|cargo|cd)\s++\S
-    | </?[a-zA-Z][\w-]*+[\s>/]
-    | [\w-]++:\s++[\w"'$#.-]++[;,]?$
-    """,
-    re.VERBOSE,
-)
-_COMMENT = re.compile(
-    rb"//|/\*|\*/?(?:\s|$)|--(?:-*+\s|-*+$|\[\[)|\#(?:\s|$|\w)|<!--|;;|%%|\"\"\"|'''"
-)
-_OPERATOR = re.compile(
-    rb"==|!=|&&|\|\||[\w)\]]->[\w*]|=>|[\w>]::[\w~<*]|\+\+|[-+*/]=|:=|</\w|/>|\w\[\w|\w\(\)|\.\w++\(|[<>]="
-    rb"|\s=\s|\)\s*+\{"
-)
-_IDENTIFIER = re.compile(rb"[a-z0-9]_[a-z0-9]|[a-z]{2}[A-Z][a-z]|\w\.[a-z]\w*+\(")
-# What looks like code but is how prose is marked up: addresses, links, quoted names, formulas.
-_MARKED = re.compile(
-    rb"(?:https?|ftp|file)://[^\s<>]++|`[^`\n]{1,200}+`|\]\([^()\s]{1,300}+\)|\$[^$\n]{1,200}+\$|<br\s*+/?>"
-)
-_BULLET = re.compile(rb"(?:[-*+]|\d{1,3}[.)]|[a-zA-Z][.)])\s++")
-_TEX = re.compile(
-    rb"\\(?:frac|sum|int|begin|end|left|right|math|text|alpha|beta|item|cite|section)"
-)
-
-_BLANK, _NEUTRAL, _COMMENTED, _PROSE, _WEAK_CODE, _STRONG_CODE = range(6)
-
-_MAX_GAP_LINES = 60  # between two lines of code of one run: a long docstring or comment
-_MAX_STRING_BYTES = 20_000
-
-
-def _kind(line: bytes) -> int:
-    """What one line, without space at its ends, looks like."""
-    size = len(line)
-    if size > _LOOKED_AT:
-        # A paragraph, or minified code: only the density tells.
-        count = size - len(line.translate(None, _CODE_BYTES))
-        return _STRONG_CODE if count > 0.08 * size else _PROSE
-    count = size - len(line.translate(None, _CODE_BYTES))
-    if count and (b"`" in line or b"://" in line or b"](" in line or b"$" in line):
-        line = _MARKED.sub(b" ", line).strip()
-        count = len(line) - len(line.translate(None, _CODE_BYTES))
-        if not line:
-            return _NEUTRAL
-    if _COMMENT.match(line) and not line.startswith((b'"""', b"'''")):
-        if line[:1] == b"#" and _STRONG.match(line):
-            return _STRONG_CODE
-        if line[:2] != b"* " or b" " not in line[2:].strip():
-            return _COMMENTED
-    if line[:1] == b"|" or _TEX.search(line):
-        return _PROSE
-    words = line.count(b" ") + 1
-    if bullet := _BULLET.match(line):
-        rest = line[bullet.end() :]
-        return _WEAK_CODE if count >= 4 and count > 0.12 * len(rest) else _PROSE
-    end = line[-1]
-    if end in b"{}":
-        return _STRONG_CODE
-    if end == 58 and _OPENS_BLOCK.match(line):  # a colon
-        return _STRONG_CODE if count or words < 5 else _WEAK_CODE
-    if line.endswith((b" do", b" then", b";do", b";then")) and _OPENS_SHELL_BLOCK.match(line):
-        return _STRONG_CODE
-    if not count and words > 7:
-        return _PROSE
-    if _STRONG.match(line) or (end in b");,([:" and _CALL.match(line)):
-        return _STRONG_CODE if count or words < 6 else _WEAK_CODE
-    if not count:
-        if _WEAK.match(line):
-            return _WEAK_CODE
-        return _PROSE if words > 3 or line[-1] in b".?!" or line[0] > 127 else _NEUTRAL
-    if count > 0.12 * size and count > 2:
-        return _STRONG_CODE
-    if _OPERATOR.search(line):
-        return _STRONG_CODE if count > 0.04 * size else _WEAK_CODE
-    if line[-1] in b"{;" and (count > 1 or words < 4):
-        return _WEAK_CODE if words > 6 else _STRONG_CODE
-    if _WEAK.match(line) or _IDENTIFIER.search(line):
-        return _WEAK_CODE if words < 12 else _PROSE
-    return _PROSE if words > 3 else _NEUTRAL
-
 
 def _unfenced(text: bytes, start: int, end: int) -> list[Region]:
     """The runs of lines that look like code."""
     body = text if start == 0 and end == len(text) else text[start:end]
-    if len(body) - len(body.translate(None, _CODE_BYTES)) < 2:
-        return []
-    lines = body.split(b"\n")
-    runs, is_all_code = _runs(body, lines)
-    if not runs:
-        return []
-    if is_all_code:
-        runs = [(0, len(body), any(run[2] for run in runs))]
     found = []
-    for first, last, is_quoted in runs:
-        if is_quoted:
-            code, offsets = joined(_unquoted(body, first, last), last)
-            whole = Region(0, len(code), language_of_content(code))
-            found.append(_shifted(_decoded(whole, code, offsets, first, last), start))
+    for run in code_runs(body):
+        if run.is_quoted:
+            code, offsets = joined(_unquoted(body, run.start, run.end), run.end)
+            region = _decoded(_guessed(0, len(code), code), code, offsets, run.start, run.end)
+            found.append(_shifted(region, start))
         else:
-            language = language_of_content(body[first:last])
-            found.append(Region(start + first, start + last, language))
+            code = body[run.start : run.end]
+            found.append(_guessed(start + run.start, start + run.end, code))
     return found
-
-
-def _runs(body: bytes, lines: list[bytes]) -> tuple[list[tuple[int, int, bool]], bool]:
-    """Start, end and whether quoted of each run; and whether no line of prose is outside them."""
-    runs: list[tuple[int, int, bool]] = []
-    has_prose = False
-    first = last = -1  # bytes: the run's start, and the end of its last line of code
-    lead = -1  # where the comments and short lines begin that a run would take with it
-    score = strong = quoted = gap = 0
-    inside_until = -1  # the end of a string or comment over several lines
-    has_no_end: set[bytes] = set()
-    at = 0
-
-    def close() -> None:
-        nonlocal first, score, strong, quoted, gap
-        is_run = (score >= 4 and strong >= 2) or score >= 100
-        if is_run:
-            runs.append((first, min(last, len(body)), 2 * quoted > strong))
-        first, score, strong, quoted, gap = -1, 0, 0, 0, 0
-
-    for line in lines:
-        stop = at + len(line) + 1
-        bare = line.strip()
-        if not bare:
-            if first < 0:
-                lead = -1
-            at = stop
-            continue
-        if at < inside_until:
-            last = stop
-            at = stop
-            continue
-        is_quoted = bare[0] == 62 and bare[:4] != b">>> "
-        if is_quoted:
-            quote = _QUOTE.match(bare)
-            bare = bare[quote.end() :].strip() if quote else bare
-        kind = _kind(bare) if bare else _BLANK
-        if kind >= _WEAK_CODE:
-            if first < 0 and (kind == _STRONG_CODE or line[0] in b" \t"):
-                first = lead if lead >= 0 else at
-            elif first < 0 and lead < 0:
-                lead = at
-            if first >= 0:
-                last, gap = stop, 0
-                score += 2 if kind == _STRONG_CODE else 1
-                strong += kind == _STRONG_CODE
-                quoted += is_quoted
-                if kind == _STRONG_CODE and len(bare) >= 80 and _is_dense(bare):
-                    score += 100
-        elif first < 0:
-            if kind == _PROSE:
-                has_prose, lead = True, -1
-            elif lead < 0 and kind == _COMMENTED:
-                lead = at
-        else:
-            gap += 1
-            if kind == _COMMENTED and last == at:
-                last = stop
-            if (kind == _PROSE and line[0] not in b" \t") or gap > _MAX_GAP_LINES:
-                has_prose = has_prose or kind == _PROSE
-                close()
-                lead = -1
-        if first >= 0 or kind == _COMMENTED:
-            for opening, closing in _LONG:
-                if opening not in line or opening in has_no_end:
-                    continue
-                inner = line.rfind(opening)
-                if opening == closing and line.count(opening) % 2 == 0:
-                    continue
-                if closing in line[inner + len(opening) :]:
-                    continue
-                limit = stop + _MAX_STRING_BYTES
-                until = body.find(closing, stop - 1, limit)
-                if until < 0:
-                    if limit >= len(body):
-                        has_no_end.add(opening)
-                    continue
-                inside_until = until + len(closing)
-                if first < 0 and lead < 0:
-                    lead = at
-                break
-        at = stop
-    if first >= 0:
-        close()
-    return runs, not has_prose
-
-
-_LONG = ((b'"""', b'"""'), (b"'''", b"'''"), (b"/*", b"*/"))
-
-
-def _is_dense(line: bytes) -> bool:
-    count = len(line) - len(line.translate(None, _CODE_BYTES))
-    return count >= 8 and count > 0.08 * len(line)
