@@ -12,8 +12,8 @@ from dataclasses import dataclass
 __all__ = ["QUOTE", "CodeRun", "code_runs"]
 
 # Bytes that prose seldom has. Left out for what prose does with them: quotes, $ (prices), % , #
-# (headings), * and ` (Markdown), / and : and @ (addresses), - (dashes).
-_CODE_BYTES = b"{}[]()=<>;_\\|&+^~"
+# (headings), * and ` and _ (Markdown), / and : and @ (addresses), - (dashes).
+_CODE_BYTES = b"{}[]()=<>;\\|&+^~"
 
 _LOOKED_AT = 300  # bytes of a line that a pattern sees
 
@@ -69,10 +69,9 @@ _OPENS_BLOCK = re.compile(
 _OPENS_SHELL_BLOCK = re.compile(rb"(?:if|while|elif|elsif|for|unless|until|case)\b")
 _WEAK = re.compile(
     rb"""
-    [A-Z_]{2,}+(?:\s|$) | [\w.$"'*&]++,$ | (?:shift|unset|exec|eval|set|trap|test)\s
+    [A-Z_]{2,}+(?:\s|$) | [\w.$"'*&-]++,(?:$|\s*+/[/*]) | (?:shift|unset|exec|eval|set|trap|test)\s
     | (?:from|where|join|and|or|on|set|values)\s++[\w.]++\s*+(?:[=<>(,]|$)
     | (?:sudo|apt-get|pip3?|npm|npx|yarn|git|mkdir|chmod|curl|wget|docker|kubectl|cargo|cd)\s++\S
-    | </?[a-zA-Z][\w-]*+[\s>/]
     | [\w-]++:\s++[\w"'$#.-]++[;,]?$
     """,
     re.VERBOSE,
@@ -87,9 +86,12 @@ _OPERATOR = re.compile(
 _IDENTIFIER = re.compile(rb"[a-z0-9]_[a-z0-9]|[a-z]{2}[A-Z][a-z]|\w\.[a-z]\w*+\(")
 # What looks like code but is how prose is marked up: addresses, links, quoted names, formulas.
 _MARKED = re.compile(
-    rb"(?:https?|ftp|file)://[^\s<>]++|`[^`\n]{1,200}+`|\]\([^()\s]{1,300}+\)|<br\s*+/?>"
-    rb"|\$[^$\n\"']{1,200}+\$"
+    rb"(?:https?|ftp|file)://[^\s<>]++|`[^`\n]{1,200}+`|<br\s*+/?>"
+    rb"|(?<![\w\])])\[[^\[\]]{1,200}+\](?:\[[^\[\]]{0,200}+\]|\([^()\s]{1,300}+\))"
+    rb"|\$[^$\n\"']{1,200}+\$|<[^<>@\s]{1,80}+@[^<>\s]{1,80}+>"
 )
+_MAY_BE_MARKED = re.compile(rb"[`$@]|://|\]\(|\]\[|<br")
+_TAG = re.compile(rb"</?[a-zA-Z][\w-]*+[\s>/]")
 QUOTE = re.compile(rb"[ \t]{0,3}+(?:>[ ]?+)++")
 _BULLET = re.compile(rb"(?:[-*+]|\d{1,3}[.)]|[a-zA-Z][.)])\s++")
 _TEX = re.compile(
@@ -112,7 +114,9 @@ def _kind(line: bytes) -> int:
         count = size - len(line.translate(None, _CODE_BYTES))
         return _STRONG_CODE if count > 0.08 * size else _PROSE
     count = size - len(line.translate(None, _CODE_BYTES))
-    if count and (b"`" in line or b"://" in line or b"](" in line or b"$" in line):
+    if count == size and size > 2 and line.count(line[:1]) == size and line[:1] not in b"{}[]();":
+        return _NEUTRAL  # the line below a heading
+    if count and _MAY_BE_MARKED.search(line):
         line = _MARKED.sub(b" ", line).strip()
         count = len(line) - len(line.translate(None, _CODE_BYTES))
         if not line:
@@ -131,6 +135,8 @@ def _kind(line: bytes) -> int:
     end = line[-1]
     if end in b"{}":
         return _STRONG_CODE
+    if line[:1] == b"<" and _TAG.match(line):
+        return _WEAK_CODE  # a page is text, but JSX stands amid code
     if end == 58 and _OPENS_BLOCK.match(line):  # a colon
         return _STRONG_CODE if count or words < 5 else _WEAK_CODE
     if line.endswith((b" do", b" then", b";do", b";then")) and _OPENS_SHELL_BLOCK.match(line):
@@ -140,14 +146,14 @@ def _kind(line: bytes) -> int:
     if _STRONG.match(line) or (end in b");,([:" and _CALL.match(line)):
         return _STRONG_CODE if count or words < 6 else _WEAK_CODE
     if not count:
-        if _WEAK.match(line):
+        if _WEAK.match(line) or (b"_" in line and _IDENTIFIER.search(line)):
             return _WEAK_CODE
         return _PROSE if words > 3 or line[-1] in b".?!" or line[0] > 127 else _NEUTRAL
     if count > 0.12 * size and count > 2:
         return _STRONG_CODE
     if _OPERATOR.search(line):
         return _STRONG_CODE if count > 0.04 * size else _WEAK_CODE
-    if line[-1] in b"{;" and (count > 1 or words < 4):
+    if end == 59 and (count > line.count(b";") or words < 4):
         return _WEAK_CODE if words > 6 else _STRONG_CODE
     if _WEAK.match(line) or _IDENTIFIER.search(line):
         return _WEAK_CODE if words < 12 else _PROSE

@@ -104,12 +104,14 @@ def regions(text: bytes, name: str = "") -> list[Region]:
         return _html(text)
     if markup == "rst":
         return _filled(text, _rst(text))
-    if not markup and (text.startswith(b"#!") or _is_page(text)):
-        found = _html(text) if text[:256].lstrip()[:1] == b"<" or b"```" not in text else []
-        if found:
-            return _filled(text, found) if text[:256].lstrip()[:1] != b"<" else found
-        if text.startswith(b"#!") and (language := language_of_content(text)):
+    if not markup:
+        head = text[:256].lstrip().lower()
+        if head.startswith((b"<!doctype html", b"<html")):
+            return _html(text)
+        if head.startswith(b"#!") and (language := language_of_content(text)):
             return [Region(0, len(text), language)]
+        if b"<script" in text and b"```" not in text:
+            return _filled(text, _html(text))
     return _prose(text, 0)
 
 
@@ -120,11 +122,6 @@ def is_code(name: str, text: bytes) -> bool:
 
 def _is_notebook(text: bytes) -> bool:
     return text[:64].lstrip()[:1] == b"{" and b'"cell_type"' in text
-
-
-def _is_page(text: bytes) -> bool:
-    head = text[:256].lstrip().lower()
-    return head.startswith((b"<!doctype html", b"<html")) or b"<script" in text
 
 
 # ---- regions of known extent ---------------------------------------------------------------------

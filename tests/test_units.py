@@ -165,6 +165,13 @@ This line stands at the margin and is an ordinary sentence of English prose.
     assert text[region.start : region.end].strip() == code.strip()
 
 
+def test_short_last_lines_belong_to_the_code() -> None:
+    code = b"for segment in self.segments[1:]:\n    yield segment\n    yield line\n"
+    text = OPENING + code + CLOSING
+    (region,) = regions(text)
+    assert text[region.start : region.end].strip() == code.strip()
+
+
 def test_minified_code_on_one_line_is_found() -> None:
     code = b"(function(a,b){var c=a.d;for(var e=0;e<c.length;e++){b(c[e],e)}return c})(window,f);"
     assert texts(OPENING + code * 4 + CLOSING)[0].strip() == code * 4
@@ -182,6 +189,9 @@ PROSE = {
     "Dear Bob,\n\n> Shall we meet at 12:30?\n\nYes. See https://example.org/a_b?x=1&y=(2)\n\n"
     "Best,\nAnn\n",
     "links": "See [the manual](https://example.org/a_(b)) and `f(x)`, or [this](c.md).\n" * 4,
+    "genealogy": "Of Ezra, Meshullam; of Amariah, Jehohanan;\nOf Melicu, Jonathan;\n" * 5,
+    "underlined": "Licence\n=======\n\nAll rights\n~~~~~~~~~~\n\nare reserved.\n" * 4,
+    "names": "m4/ax_append_to_file.m4\nm4/ax_print_to_file.m4\nAnn <ann@example.org>\n" * 4,
     "headings": "# Summary\n\nAll is well.\n\n## Details\n\n1. One (1)\n2. Two (2)\n" * 3,
 }
 
@@ -241,6 +251,11 @@ def test_page_gives_its_scripts_and_preformatted_code() -> None:
         found = regions(page, name)
         assert [code_of(page, region) for region in found][:2] == [JAVASCRIPT, CPP]
         assert [region.language for region in found][:2] == ["javascript", "cpp"]
+
+
+def test_page_without_scripts_has_no_code() -> None:
+    page = b"<!DOCTYPE html>\n<html>\n<body class='a'>\n<p>Words.</p>\n</body>\n</html>\n"
+    assert regions(page) == regions(page, "a.html") == []
 
 
 def notebook(*cells: tuple[str, str], as_lines: bool = True) -> bytes:
