@@ -712,16 +712,18 @@ uint32_t Lexer::line_start(std::string_view data, uint32_t at, bool last) const 
         at_or_newline(i) == '.') {
       ++i;
     }
-    const bool tab = at_or_newline(digits) == '\t';
-    const bool wide = at_or_newline(digits) == ' ' &&
-                      (at_or_newline(digits + 1) == ' ' || at_or_newline(digits + 1) == '|');
-    if (i == digits && !tab && !wide) return at;
-    if (i > digits && at_or_newline(i) != ' ' && at_or_newline(i) != '\t' &&
-        at_or_newline(i) != '\n') {
-      return at;
+    if (i > digits) {
+      return kind_of(at_or_newline(i)) <= kNewline && at_or_newline(i) != 0
+                 ? at + static_cast<uint32_t>(i)
+                 : at;
     }
-    if (wide && at_or_newline(digits + 1) == '|') i = digits + 2;
-    return at + static_cast<uint32_t>(i);
+    // Without a mark a number is one of a line only if it stands well apart: 12<tab>x, 12  x, 12 |
+    // x.
+    size_t next = digits;
+    while (next < line.size() && (line[next] == ' ' || line[next] == '\t')) ++next;
+    if (at_or_newline(next) == '|' && next > digits) return at + static_cast<uint32_t>(next) + 1;
+    const bool apart = next >= digits + 2 || (next > digits && at_or_newline(digits) == '\t');
+    return apart ? at + static_cast<uint32_t>(digits) : at;
   }
   return at;
 }

@@ -50,11 +50,11 @@ const Measures& measures_of(uint32_t view) { return view == kTextView ? kOfWords
 // Two units that share bands are compared by their shingles of so many nodes, each an anchor to
 // align at; so many alignments at the most.
 constexpr uint32_t kAnchorTokens = 6;
-constexpr uint32_t kShapeTokens = 4;
+constexpr uint32_t kShapeTokens = 5;
 // The least that is a match of lexemes or nodes: about a function of 60 tokens of Python.
 constexpr int32_t kLeastLexemes = 20;
-// And so many different shingles of it: of 3,000 unrelated functions 105 aligned with one of the
-// standard library by rows of assignments, none of which had more than 28.
+// And so many different shingles of it: rows of assignments align with each other in any two
+// programs, over 100 lexemes long, and have fewer.
 constexpr uint32_t kLeastDistinct = 12;
 constexpr uint32_t kMaxAnchors = 48;
 
@@ -352,6 +352,76 @@ std::vector<Match> Searcher::search(std::string_view text, std::string_view prom
   return matches;
 }
 
+// A name counts by how many names back it stood, so one that stood before the passage, or on the
+// other side of an edit, looks changed though it is not. It is the same if it is so letter by
+// letter, or if the rest of the passage renames it the same way. Closes such gaps, and goes on at
+// both ends.
+static Alignment with_names(Alignment alignment, const Lexemes& lexemes, const Sequence& query,
+                            std::span<const uint8_t> fingerprints, std::span<const uint8_t> raws,
+                            int32_t cost) {
+  struct Renamed {
+    uint8_t to;
+    uint32_t count;
+  };
+  std::unordered_map<uint64_t, Renamed> renaming;  // the majority by Boyer and Moore, 1981
+  for (const Piece& piece : alignment.pieces) {
+    for (uint32_t i = 0; i < piece.length; ++i) {
+      const uint32_t q = piece.query + i;
+      if (!is_name(query.classes[q])) continue;
+      const uint8_t to = raws[piece.document + i];
+      Renamed& known = renaming.try_emplace(lexemes.raws[q], Renamed{to, 0}).first->second;
+      if (known.to == to) {
+        ++known.count;
+      } else if (--known.count == 0) {
+        known = {to, 1};
+      }
+    }
+  }
+  const auto same = [&](uint32_t q, uint32_t d) {
+    if (query.fingerprints[q] == fingerprints[d]) return true;
+    if (!is_name(query.classes[q])) return false;
+    if (query.raws[q] == raws[d]) return true;
+    const auto known = renaming.find(lexemes.raws[q]);
+    return known != renaming.end() && known->second.count >= 2 && known->second.to == raws[d];
+  };
+
+  std::vector<Piece> pieces;
+  const auto add = [&](Piece piece) {
+    if (!pieces.empty() && pieces.back().query + pieces.back().length == piece.query &&
+        pieces.back().document + pieces.back().length == piece.document) {
+      pieces.back().length += piece.length;
+    } else {
+      pieces.push_back(piece);
+    }
+  };
+  Piece first = alignment.pieces.front();
+  while (first.query > 0 && first.document > 0 && same(first.query - 1, first.document - 1)) {
+    --first.query;
+    --first.document;
+    ++first.length;
+  }
+  add(first);
+  for (size_t i = 1; i < alignment.pieces.size(); ++i) {
+    const Piece& before = alignment.pieces[i - 1];
+    const Piece& next = alignment.pieces[i];
+    const uint32_t q = before.query + before.length, d = before.document + before.length;
+    if (next.query - q == next.document - d) {
+      for (uint32_t j = 0; q + j < next.query; ++j) {
+        if (same(q + j, d + j)) add({q + j, d + j, 1});
+      }
+    }
+    add(next);
+  }
+  Piece& last = pieces.back();
+  while (last.query + last.length < query.size() && last.document + last.length < raws.size() &&
+         same(last.query + last.length, last.document + last.length)) {
+    ++last.length;
+  }
+  alignment.pieces = std::move(pieces);
+  alignment.score = score_of(alignment.pieces, cost);
+  return alignment;
+}
+
 // Gathers the fragments of one view of a query in one segment.
 class Searcher::Collector {
  public:
@@ -493,6 +563,11 @@ class Searcher::Collector {
     const Fingerprints whole(view_.fingerprints(range.first, range.tokens), range.tokens);
     Alignment alignment = align(query_.fingerprints(), whole, q, d, measures_.cost);
     if (alignment.pieces.empty() || alignment.score < measures_.least_fragment) return;
+    if (query_.view != kTextView) {
+      const std::span<const uint8_t> raws(view_.raws(range.first, range.tokens), range.tokens);
+      alignment = with_names(std::move(alignment), *query_.lexemes, query_.sequence, whole, raws,
+                             measures_.cost);
+    }
     for (const Piece& piece : alignment.pieces) {
       const int64_t diagonal = static_cast<int64_t>(piece.document) + range.first - piece.query;
       Track& track = tracks_.at(track_key(diagonal), piece.query);
@@ -653,7 +728,7 @@ void Searcher::compare_code(const Query& query, const Passage& passage, Match& m
   const uint8_t* raws = view.raws(range.first, range.tokens);
   const Sequence& sequence = query.sequence;
   std::unordered_set<uint64_t> telling;
-  std::unordered_set<uint32_t> shapes;
+  std::unordered_set<uint64_t> shapes;
   std::unordered_map<uint64_t, std::map<uint8_t, uint32_t>> renaming;
   for (const Fragment* fragment : passage.fragments) {
     uint32_t run = 0, run_end = 0;
@@ -673,9 +748,10 @@ void Searcher::compare_code(const Query& query, const Passage& passage, Match& m
           ++renaming[raw][raws[piece.document + i]];
         }
         if (i + kShapeTokens <= piece.length) {
-          uint32_t shape = 0;
-          for (uint32_t j = 0; j < kShapeTokens; ++j)
-            shape = shape << 8 | sequence.fingerprints[q + j];
+          uint64_t shape = 0;
+          for (uint32_t j = 0; j < kShapeTokens; ++j) {
+            shape = shape << 8 | sequence.fingerprints_of_kind(q + j);
+          }
           shapes.insert(shape);
         }
       }

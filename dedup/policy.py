@@ -227,7 +227,7 @@ _PROFILES: Final = {
         flag_distinct=4,
         code_run=30,  # about a short function
         code_distinct=22,
-        code_shape=37,  # one more than the most below
+        code_shape=32,  # one more than the most below
         code_names=3,
         code_flag=12,  # the least that is a match at all
     ),
@@ -240,11 +240,11 @@ _PROFILES: Final = {
         block_distinct=12,  # tables of numbers have fewer, sentences of 30 words over 20
         flag_tokens=12,  # the shortest run that the default scheme promises to find
         flag_distinct=8,
-        # Of 2,499 functions unrelated to an index of 300 MB of Python none had more than 36 shingles
-        # in common with it, nor over 24 together with four names (benchmarks/code_recall.py).
+        # Of 2,499 functions unrelated to an index of 300 MB of Python none had over 31 shingles in
+        # common with it, nor over 25 together with four names, but for copies.
         code_run=40,
-        code_distinct=30,
-        code_shape=45,
+        code_distinct=28,
+        code_shape=40,
         code_names=4,
         code_flag=20,
     ),
@@ -258,8 +258,8 @@ _PROFILES: Final = {
         flag_tokens=24,  # what `balanced` blocks
         flag_distinct=12,
         code_run=100,  # two functions of the size above
-        code_distinct=72,
-        code_shape=120,
+        code_distinct=60,
+        code_shape=90,
         code_names=6,
         code_flag=36,
     ),

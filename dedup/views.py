@@ -21,6 +21,8 @@ __all__ = ["CodeViews", "UnitRow", "document_views", "query_views"]
 # Name, first and last byte, first and last line, first node, nodes: as the core takes a unit.
 UnitRow: TypeAlias = tuple[str, int, int, int, int, int, int]
 
+# Code in a document that is not named as such is looked for in this much of it, three times.
+_SAMPLE_BYTES = 16 << 10
 _MIN_PARSED_BYTES = 24  # shorter than any unit of the least size
 
 
@@ -51,7 +53,7 @@ def document_views(text: bytes, name: str, syntax: Syntax, language: str = "") -
 
     ``language`` is what the caller knows better than the name tells.
     """
-    if not language and not is_code(name, text):
+    if not language and not any(is_code(name, sample) for sample in _samples(text)):
         return None
     found = [Region(0, len(text), language)] if language else regions(text, name)
     language = language or language_of_name(name) or _most_of(found)
@@ -77,6 +79,15 @@ def query_views(text: bytes, syntax: Syntax, *, budget_s: float | None = None) -
         return None
     ast, units = _parsed(text, found, syntax, budget_s)
     return CodeViews(_most_of(found), None, ast, units)
+
+
+def _samples(text: bytes) -> Iterator[bytes]:
+    """The text, or three stretches of a long one: a book is prose from end to end."""
+    if len(text) <= 4 * _SAMPLE_BYTES:
+        yield text
+        return
+    for start in (0, len(text) // 2, len(text) - _SAMPLE_BYTES):
+        yield text[start : start + _SAMPLE_BYTES]
 
 
 def _parsed(

@@ -145,13 +145,13 @@ B_F_F = ("block", "flag", "flag")
         ({"run": 5, "tokens": 60, "identity": 0.9, "distinct": 7}, "block", "allow", "allow"),
         ({"run": 5, "tokens": 60, "language": "python", "containment": 0.65}, *["flag"] * 3),
         ({"view": "code", "run": 65, "distinct": 60, "kind": "verbatim"}, "block", "block", "flag"),
-        ({"view": "code", "run": 99, "distinct": 28, "kind": "near"}, "block", "flag", "allow"),
-        ({"view": "ast", "kind": "renamed", "distinct": 44, "containment": 0.9}, *B_F_F),
+        ({"view": "code", "run": 99, "distinct": 27, "kind": "near"}, "block", "flag", "allow"),
+        ({"view": "ast", "kind": "renamed", "distinct": 39, "containment": 0.9}, *B_F_F),
         (
             {
                 "view": "ast",
                 "kind": "renamed",
-                "distinct": 44,
+                "distinct": 39,
                 "shared_names": 4,
                 "containment": 0.9,
             },
