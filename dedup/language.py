@@ -17,7 +17,7 @@ from collections.abc import Mapping
 __all__ = [
     "contradicted",
     "is_data_name",
-    "is_prose_name",
+    "is_judged",
     "language_of_content",
     "language_of_name",
     "language_of_tag",
@@ -140,14 +140,12 @@ _TAGS = {
     "graphql": "graphql gql",
 }
 
-# These words are a language's name as well as an English word, so as a tag they may be meant so.
 _MARKUP = {
     "markdown": "md markdown mdown mkd mkdn mdx rmd qmd",
     "rst": "rst rest",
     "html": "html htm xhtml shtml vue svelte",
     "notebook": "ipynb",
 }
-_PROSE = "txt text adoc asciidoc org tex textile wiki log eml mbox pdf rtf srt vtt 1 3 8 man"
 _DATA = (
     "json jsonl ndjson json5 yaml yml toml ini cfg conf properties xml svg csv tsv lock map bib"
     " plist parquet po pot geojson rss atom ics vcf"
@@ -166,7 +164,6 @@ _OF_TAG = {
     **{key: value for key, value in _OF_EXTENSION.items() if key not in {"v", "d", "t", "s"}},
     **_inverted(_TAGS),
 }
-_IS_PROSE = frozenset(_PROSE.split())
 _IS_DATA = frozenset(_DATA.split())
 _PACKED = (".gz", ".bz2", ".xz", ".zst")
 
@@ -183,11 +180,6 @@ def markup_of_name(name: str) -> str:
     """``markdown``, ``rst``, ``html`` or ``notebook``: what holds code among text; else ``""``."""
     base, extension = _base_and_extension(name)
     return "" if base in _OF_FILE_NAME else _OF_MARKUP.get(extension, "")
-
-
-def is_prose_name(name: str) -> bool:
-    """Whether the name is one of prose without a markup of its own, as ``.txt``."""
-    return _base_and_extension(name)[1] in _IS_PROSE
 
 
 def is_data_name(name: str) -> bool:
@@ -477,6 +469,8 @@ _COUNTED = 3  # a marker counts as often as it comes, up to here: one idiom must
 _SHEBANG = re.compile(rb"#![^\n]{0,60}?\b(python|node|bash|zsh|dash|ksh|sh|ruby|perl|php|lua)")
 _SHELLS = {"zsh", "dash", "ksh", "sh"}
 
+_NO_PROGRAMS = frozenset({"html", "xml", "json", "yaml", "toml", "css", "latex", "make"})
+
 _CLEAR = 3.0  # one strong marker, or two weak ones and no sign against
 
 
@@ -508,19 +502,26 @@ def languages_of_content(code: bytes) -> tuple[str, ...]:
 def contradicted(code: bytes, language: str) -> str:
     """The language that the content speaks for so clearly that a claim of ``language`` is in doubt.
 
-    ``""`` if there is none. Between languages of a family it takes markers that the claimed one
-    cannot have: C claimed as C++ is no contradiction, C++ claimed as C is.
+    ``""`` if there is none. C claimed as C++ is no contradiction, as C++ takes in C; C++ claimed as
+    C is one, and so with TypeScript and JavaScript.
     """
     found, scores = _judge(code)
     if not found or found == language:
         return ""
-    if {found, language} <= {"javascript", "typescript", "tsx"} or {found, language} == {
-        "c",
-        "cpp",
-    }:
-        return found if found != "javascript" and found != "c" and language != "tsx" else ""
+    if _FAMILY.get(found, found) == _FAMILY.get(language, language):
+        is_narrower = found in _FAMILY and language not in _FAMILY
+        return found if is_narrower else ""
     claimed = scores.get(_FAMILY.get(language, language), 0.0)
     return found if scores[_FAMILY.get(found, found)] >= 1.5 * max(claimed, 0.0) + 8 else ""
+
+
+def is_judged(language: str) -> bool:
+    """Whether content can speak against a claim of the language.
+
+    A program in a language without markers here looks like one of its relatives, as Dart like
+    Java; data and styles look like no program at all.
+    """
+    return _FAMILY.get(language, language) in _MARKERS or language in _NO_PROGRAMS
 
 
 def _judge(code: bytes) -> tuple[str, dict[str, float]]:

@@ -140,7 +140,11 @@ def notebook_cells(text: bytes) -> list[Excerpt]:
             key = b""
     if opened or position != len(text):
         return []
-    return [_cell(text, kind, own or language, spans) for kind, own, spans in cells]
+    found: list[Excerpt] = []
+    for kind, own, spans in sorted(cells, key=lambda cell: cell[2]):
+        if not found or spans[0][0] >= found[-1].end:  # else a cell inside a cell: no notebook's
+            found.append(_cell(text, kind, own or language, spans))
+    return found
 
 
 def _cell(text: bytes, cell_type: bytes, language: bytes, source: list[tuple[int, int]]) -> Excerpt:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from dedup.language import (
     contradicted,
     is_data_name,
+    is_judged,
     language_of_content,
     language_of_name,
     language_of_tag,
@@ -129,7 +130,7 @@ def _is_notebook(text: bytes) -> bool:
 
 def _named(text: bytes, language: str) -> Region:
     """A file of code. Its name is seldom wrong, except that a header may be of C or C++."""
-    other = contradicted(text, language)
+    other = contradicted(text, language) if is_judged(language) else ""
     if language == "c" and other == "cpp":
         return Region(0, len(text), "cpp", ("c",))
     return Region(0, len(text), language, (other,) if other else ())
@@ -140,6 +141,8 @@ def _judged(text: bytes, start: int, end: int, claimed: str) -> Region:
     other = contradicted(text[start:end], claimed)
     if not other:
         return Region(start, end, claimed)
+    if not is_judged(claimed):
+        return Region(start, end, claimed, (other,))
     return Region(start, end, other, (claimed,))
 
 

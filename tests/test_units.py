@@ -112,6 +112,11 @@ def test_wrong_tag_turns_nothing_off() -> None:
     assert (region.language, region.alternatives) == ("java", ("python",))
 
 
+def test_tag_of_a_language_we_cannot_judge_is_kept_beside_the_content() -> None:
+    (region,) = regions(OPENING + b"```dart\n" + JAVA + b"```" + CLOSING)
+    assert (region.language, region.alternatives) == ("dart", ("java",))
+
+
 def test_fenced_prose_is_no_code() -> None:
     poem = b"```text\nThe woods are lovely, dark and deep,\nBut I have promises to keep\n```\n"
     assert regions(poem) == []
@@ -440,7 +445,16 @@ def test_nothing_has_no_language() -> None:
 PIECES = [
     *(b"```", b"~~~", b"````", b"\n", b"\n", b"> ", b"    ", b"python", b"<script>", b"</script>"),
     *(b"<pre><code>", b"</code></pre>", b"&lt;", b"&#0;", b'{"cell_type": "code", "source": "'),
-    *(b'"}', b"\\ud83d", b"\\n", b'"""', b"/*", b"*/", b"::\n\n", b".. code-block:: c\n", b"\xff"),
+    *(
+        b'"}',
+        b'{"cell_type": "code", "source": ["a(1)\\n", ',
+        b'"b = f(2)"',
+        b"], ",
+        b"}",
+        b'"x": ',
+        b",",
+    ),
+    *(b"\\ud83d", b"\\n", b'"""', b"/*", b"*/", b"::\n\n", b".. code-block:: c\n", b"\xff"),
     *(b"if x == 1:\n    y = f(x)\n", b"int f(int a) {\n", b"}\n", b"\0", b"Words of prose. "),
 ]
 NAMES = ["", "a.md", "a.rst", "a.html", "a.ipynb", "a.py", "a.txt", "a.json", "a.h", "a"]
