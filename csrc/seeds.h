@@ -81,6 +81,10 @@ inline Seed gapped_seed(const uint64_t* tokens, uint32_t shape, int32_t shift = 
 
 // Whether fewer than `least` of the tokens differ.
 inline bool is_plain(std::span<const uint64_t> tokens, uint32_t least) {
+  if (tokens.size() >= 3 && least <= 3 && tokens[0] != tokens[1] && tokens[1] != tokens[2] &&
+      tokens[0] != tokens[2]) {
+    return false;  // nearly always
+  }
   uint32_t distinct = 0;
   for (size_t i = 0; i < tokens.size() && distinct < least; ++i) {
     distinct += std::find(tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(i), tokens[i]) ==
