@@ -20,9 +20,11 @@ A code below the number of kinds is that kind; the number of kinds plus c is cla
 or when a parse outlives several times its seconds.
 """
 
+import contextlib
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import struct
@@ -61,6 +63,7 @@ __all__ = [
     "REPLY",
     "REQUEST",
     "SEPARATOR",
+    "SIZES",
     "STATEMENT",
     "STRING",
     "TEMPLATE",
@@ -74,6 +77,7 @@ LOAD, PARSE = range(2)
 OK, LATE, MEMORY, FAILED, NO_GRAMMAR = range(5)
 REQUEST = struct.Struct("<BBHfI")
 REPLY = struct.Struct("<B3xI")
+SIZES = struct.Struct("<II")
 UNIT_FIELDS = 8
 
 # What becomes of a kind of node. The first six are the bulk of any tree and are tested first.
@@ -140,7 +144,7 @@ class Loaded:
         codes, starts, ends, units = self.walk(tree)
         return b"".join(
             (
-                struct.pack("<II", len(codes), len(units) // UNIT_FIELDS),
+                SIZES.pack(len(codes), len(units) // UNIT_FIELDS),
                 _packed("H", codes),
                 _packed("I", starts),
                 _packed("I", ends),
@@ -346,15 +350,12 @@ def main(memory_bytes: int) -> None:
 
 
 def _limit(memory_bytes: int) -> None:
-    try:
-        import resource
-    except ImportError:  # not a POSIX system: the parent's timer is the only limit
-        return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     if most != resource.RLIM_INFINITY:
         memory_bytes = min(memory_bytes, most)
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    with contextlib.suppress(ValueError):  # macOS has no such limit; the parent's timer remains
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
 
 
 def _load(description: Mapping[str, Any]) -> Loaded:

@@ -16,7 +16,6 @@ import os
 import re
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -50,11 +49,12 @@ CLASS_NAMES = ("FIXED", "NAME", "MEMBER", "LABEL", "STRING", "NUMBER")
 # Below this a function has too little shape of its own to be told from others.
 MIN_UNIT_NODES = 30
 
-# An ordinary file is one parse, and 128 kB of ordinary code takes a tenth of the time allowed.
-_PIECE_BYTES = 128 << 10
+# Most files are one parse. So much ordinary code takes 10 to 15 ms and a table of literals 30,
+# which leaves room for a busy machine.
+_PIECE_BYTES = 64 << 10
 _MAX_TEXT_BYTES = 64 << 20
 _MAX_REPLY_BYTES = 64 << 20
-_START_S = 20.0  # to import tree-sitter and one grammar on a busy machine; 50 ms on an idle one
+_START_S = 10.0  # to import tree-sitter and one grammar on a busy machine; 50 ms on an idle one
 _EXIT_S = 2.0
 _SOFT_SHARE = 0.7  # of the time allowed, after which the helper is to give up by itself
 _MIN_PARSE_S = 0.002
@@ -169,9 +169,9 @@ class Syntax:
     Parameters
     ----------
     timeout_s : float
-        For one parse, of at most 128 kB. The start of a helper is not counted.
+        For one parse, of at most 64 kB. The start of a helper is not counted.
     memory_bytes : int
-        Address space of the helper; grammars and interpreter take up to a fifth of the default.
+        Address space of the helper, of which it takes 65 MB with every grammar loaded.
     """
 
     def __init__(self, *, timeout_s: float = 0.25, memory_bytes: int = 512 << 20) -> None:
@@ -192,7 +192,7 @@ class Syntax:
     def parse(self, text: bytes, language: str, *, budget_s: float | None = None) -> Tree | None:
         """The tree of a text, or None if it could not be had; `counts` says why.
 
-        A text longer than 128 kB is parsed in pieces, cut between top-level definitions where
+        A text longer than 64 kB is parsed in pieces, cut between top-level definitions where
         there are any. Pieces that fail are left out, and after three the rest is.
 
         Parameters
@@ -221,8 +221,12 @@ class Syntax:
             try:
                 reply, grammar = self._ask_helper(text[start:stop], language, end)
                 parts.append(_Part.read(reply, grammar, start, stop - start))
+            except ValueError:  # a reply that cannot be right, so the next one may not be either
+                self.close()
+                reasons.append("crash")
             except _Refused as refused:
                 reasons.append(str(refused))
+            if reasons:
                 is_final = reasons[-1] in ("budget", "no_grammar", "helper")
                 if is_final or len(reasons) == _MAX_FAILED_PIECES:
                     break
@@ -268,9 +272,8 @@ class Syntax:
         self, piece: bytes, language: str, end: float | None
     ) -> "tuple[bytes, _Grammar]":
         """The helper's reply, from the same helper again if something outside killed it."""
-        if not self._lock.acquire(
-            timeout=-1.0 if end is None else max(0.0, end - time.monotonic())
-        ):
+        patience_s = -1.0 if end is None else max(0.0, end - time.monotonic())
+        if not self._lock.acquire(timeout=patience_s):
             raise _Refused("budget")
         try:
             allowed_s = self._timeout_s
@@ -395,7 +398,7 @@ class _Helper:
         slot = len(self._grammars)
         description = {
             **_description(grammar),
-            "path": [entry for entry in sys.path if entry],
+            "path": [str(entry) for entry in sys.path if entry],
         }
         reply = self._ask(worker.LOAD, slot, json.dumps(description).encode(), _START_S)
         loaded = _grammar(slot, json.loads(reply), grammar)
@@ -460,7 +463,7 @@ class _Helper:
                     peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
                 else:
                     time.sleep(0.0005)
-        except (AttributeError, ChildProcessError):  # no wait4 here, or someone else waited for it
+        except ChildProcessError:  # someone else waited for it
             pass
         self.stop()
         # The parser does not check whether an allocation succeeded, so what runs out of memory dies
@@ -560,16 +563,13 @@ class _Part:
 
         Raises
         ------
-        _Refused
+        ValueError
             If it cannot be right.
         """
-        head = struct.Struct("<II")
-        if len(reply) < head.size:
-            raise _Refused("crash")
-        tokens, units = head.unpack_from(reply)
-        if len(reply) != head.size + tokens * (2 + 4 + 4) + units * worker.UNIT_FIELDS * 4:
-            raise _Refused("crash")
-        at = head.size
+        at = worker.SIZES.size
+        tokens, units = worker.SIZES.unpack_from(reply.ljust(at, b"\0"))
+        if len(reply) != at + tokens * (2 + 4 + 4) + units * worker.UNIT_FIELDS * 4:
+            raise ValueError(f"{len(reply)} bytes for {tokens} tokens and {units} units")
         codes = np.frombuffer(reply, "<u2", tokens, at)
         at += 2 * tokens
         starts = np.frombuffer(reply, "<u4", tokens, at)
@@ -578,7 +578,7 @@ class _Part:
         at += 4 * tokens
         fields = np.frombuffer(reply, "<u4", units * worker.UNIT_FIELDS, at)
         if tokens and codes.max() >= len(grammar.classes):
-            raise _Refused("crash")
+            raise ValueError(f"code {codes.max()} where {len(grammar.classes)} are known")
         # An error in a literal can leave tokens within it, which keep their place in the order.
         starts = np.maximum.accumulate(np.minimum(starts, size))
         ends = np.minimum(ends, size)
@@ -637,6 +637,7 @@ def _units(text: bytes, rows: NDArray[np.int64], starts: NDArray[np.uint32]) -> 
             kind = "method"
         outer = around[-1][1] if around else ""
         name = ".".join(part for part in (outer, owner, own) if part) if own else ""
+        name = name[-_MAX_NAME_BYTES:]  # ten thousand functions in one another have long names
         around.append((end, name or outer, kind))
         if size >= MIN_UNIT_NODES:
             yield Unit(name, kind, start, end, first_line, last_line, first_token, size)
@@ -661,5 +662,4 @@ def _unlock_after_fork() -> None:
         syntax._lock = threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_unlock_after_fork)
+os.register_at_fork(after_in_child=_unlock_after_fork)

@@ -605,6 +605,8 @@ HOSTILE = [
     ("javascript", b"{" * 50_000 + b"}" * 50_000),
     ("typescript", b"`${" * 40_000),
     ("go", b"if x {\n" * 40_000),
+    ("javascript", b"function a(){" * 4_000 + b"b + 1;" * 40 + b"}" * 4_000),
+    ("javascript", b"(x=>" * 16_000),
     ("python", b"a\n" * 300_000),
     ("python", b"\n" * 1_000_000),
     ("javascript", b"a" * 1_000_000),
@@ -624,7 +626,7 @@ def test_hostile_text_costs_a_bounded_time_and_the_next_parse_works(
         made.parse(b"", language)
         begin = time.monotonic()
         tree = made.parse(text, language)
-        pieces = len(text) // (64 << 10) + 1
+        pieces = len(text) // (32 << 10) + 1
         # Each piece has 250 ms and three may fail; then there is the restart of the helper.
         assert time.monotonic() - begin < 0.25 * pieces + 3
         if tree is not None:
@@ -648,7 +650,7 @@ def test_parse_that_takes_gigabytes_is_ended_by_the_memory_limit() -> None:
         assert made.parse(b"class A {}", "java") is not None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     text=st.one_of(
         st.binary(max_size=300),
@@ -741,21 +743,18 @@ def test_helper_that_hangs_is_killed_in_time() -> None:
         assert eventually(lambda: made.parse(b"x = 1", "python") is not None)
 
 
-@linux
 def test_breaker_refuses_a_grammar_after_three_failures_and_tries_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(syntax, "_BREAKER_OPEN_S", 1.0)
-    with Syntax(timeout_s=0.1) as made:
+    monkeypatch.setattr(syntax, "_BREAKER_OPEN_S", 1.5)
+    with Syntax() as made:
         for _ in range(3):
-            assert eventually(lambda: made.parse(b"x", "go") is not None)
-            os.kill(helper_pid(made), signal.SIGSTOP)
-            made.parse(b"x", "python")
-        assert made.counts["timeout"] >= 3
-        assert made.parse(b"x", "python") is None
+            assert made.parse(b"a<" * 10_000, "java") is None
+        assert made.parse(b"x", "java") is None
+        assert made.counts["timeout"] + made.counts["memory"] == 3
         assert made.counts["breaker"] == 1
-        assert eventually(lambda: made.parse(b"x", "go") is not None), "only that grammar"
-        assert eventually(lambda: made.parse(b"x", "python") is not None)
+        assert made.parse(b"x", "python") is not None, "only that grammar"
+        assert eventually(lambda: made.parse(b"x", "java") is not None)
 
 
 def test_breaker_forgets_failures_that_a_success_or_a_minute_parts(
