@@ -53,6 +53,9 @@ struct Lexemes {
 
 inline uint64_t lexeme_hash(std::string_view bytes) { return xxh3_64(bytes.data(), bytes.size()); }
 
+// Whether the word of this hash is reserved in one of the major languages.
+bool is_reserved(uint64_t hash);
+
 // Whether two texts that both hold this name or literal agree on something: not on one of the names
 // that half of all programs have (`self`, `get`, `length`), a short literal, or a small number.
 bool is_telling(LexemeClass kind, std::string_view bytes);
