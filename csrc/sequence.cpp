@@ -35,6 +35,14 @@ void key_lexemes(const Lexemes& lexemes, const TokenKey& key, Sequence& out) {
       made_up[kind][link] = key(fmix64((kind << 32 | link) + 0x1DE57AB1EULL));
     }
   }
+  // Fingerprints tell long links apart only roughly: an edit shifts every link across it by one or
+  // two, which a tile may not survive, but an alignment should.
+  auto near = made_up;
+  for (auto& links : near) {
+    for (uint32_t link = 3; link <= kMaxLink; ++link) {
+      links[link] = links[link <= 4 ? 3 : link <= 7 ? 5 : link <= 12 ? 8 : link <= 20 ? 13 : 21];
+    }
+  }
   struct Last {
     uint32_t token, name;
   };
@@ -43,6 +51,7 @@ void key_lexemes(const Lexemes& lexemes, const TokenKey& key, Sequence& out) {
   uint32_t names[kLexemeClasses] = {};
   for (size_t i = 0; i < size; ++i) {
     const uint8_t kind = lexemes.classes[i];
+    uint32_t link = 0;
     out.raws[i] = token_fingerprint(key(lexemes.raws[i]));
     if (kind == 0) {
       out.values[i] = out.unlinked[i] = key(lexemes.symbols[i]);
@@ -52,7 +61,6 @@ void key_lexemes(const Lexemes& lexemes, const TokenKey& key, Sequence& out) {
       const uint32_t number = names[kind]++;
       const auto token = static_cast<uint32_t>(i);
       const auto [at, added] = last.emplace(lexemes.raws[i] + kind, Last{token, number});
-      uint32_t link = 0;
       if (!added) {
         if (number - at->second.name <= kMaxLink) {
           link = number - at->second.name;
@@ -64,6 +72,7 @@ void key_lexemes(const Lexemes& lexemes, const TokenKey& key, Sequence& out) {
       out.unlinked[i] = made_up[kind][0];
     }
     out.fingerprints[i] = token_fingerprint(out.values[i]);
+    if (out.linked_to[i] != 0) out.fingerprints[i] = token_fingerprint(near[kind][link]);
   }
 }
 

@@ -220,6 +220,7 @@ def index_add(
         added = opened.add(progress(itertools.chain([first], documents), tally.describe))
         opened.commit()
         info = opened.info()
+        tally.parses = opened.parses
     _write(tally.summary(added, info.documents - before, info))
     return _FAILED if tally.problems else 0
 
@@ -232,6 +233,7 @@ class _Tally:
         self.bytes = 0
         self.problems = 0
         self.left_out = 0
+        self.parses: dict[str, int] = {}
         self.licences: Counter[str] = Counter()
         self._is_detecting = is_detecting
         self._start = time.monotonic()
@@ -271,6 +273,14 @@ class _Tally:
         ]
         if self._is_detecting and any(self.licences):
             lines.insert(1, f"licences: {self._most_licences()}")
+        unparsed = {name: n for name, n in self.parses.items() if n and name != "parsed"}
+        if missing := unparsed.pop("no_grammar", 0):
+            more = "pip install 'dedup[languages]' has more"
+            lines.append(f"no grammar for {_count(missing, 'stretch')} of code; {more}")
+        if unparsed:
+            reasons = ", ".join(f"{n} {name}" for name, n in unparsed.items())
+            failed = _count(sum(unparsed.values()), "parse")
+            lines.append(f"{failed} of code failed ({reasons}): protected by words and lexemes")
         if self.problems:
             lines.append(f"{_count(self.problems, 'problem')}, listed above: not protected")
         return "".join(line + "\n" for line in lines)
@@ -578,4 +588,4 @@ def _progress(total: int | None = None) -> Iterator[_Track[Any]]:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+    return f"{number:,} {noun}" + ("" if number == 1 else "es" if noun.endswith("ch") else "s")

@@ -15,6 +15,7 @@ in place. What a writer that died left behind is removed by the next writer.
 import fcntl
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,7 +150,7 @@ class Index:
         self._key = key
         self._secret = key.secret if key else None
         self._schemes = [Scheme(**manifest.schemes[view]) for view in _VIEWS]
-        self._parser: Syntax | None = None
+        self._parsers: dict[str, Syntax] = {}  # of documents and of queries
         self._lock = lock
         self._manifest = manifest
         self._segments = self._open_segments(manifest)
@@ -252,8 +253,8 @@ class Index:
     def close(self) -> None:
         """Give up the lock and whatever was added but not committed."""
         self._discard_pending()
-        if self._parser is not None:
-            self._parser.close()
+        for parser in self._parsers.values():
+            parser.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -293,7 +294,10 @@ class Index:
         A document or query whose code could not be parsed is fingerprinted and searched by its
         lexemes and words all the same.
         """
-        return {} if self._parser is None else self._parser.counts
+        counts: Counter[str] = Counter()
+        for parser in self._parsers.values():
+            counts.update(parser.counts)
+        return dict(counts)
 
     # ---- writing
 
@@ -448,12 +452,12 @@ class Index:
             self._searcher = _core.Searcher(self._segments, dead, self._secret)
         return self._searcher
 
-    def _syntax(self) -> "Syntax":
-        if self._parser is None:
+    def _syntax(self, of: Literal["documents", "queries"]) -> "Syntax":
+        if of not in self._parsers:
             from dedup.syntax import Syntax  # here, so that `import dedup` stays quick
 
-            self._parser = Syntax()
-        return self._parser
+            self._parsers[of] = Syntax.offline() if of == "documents" else Syntax()
+        return self._parsers[of]
 
     def _parsed(
         self, searcher: _core.Searcher, text: str
@@ -463,7 +467,7 @@ class Index:
             return None, []
         from dedup.views import query_views
 
-        views = query_views(text.encode(), self._syntax(), budget_s=QUERY_PARSE_S)
+        views = query_views(text.encode(), self._syntax("queries"), budget_s=QUERY_PARSE_S)
         return (None, []) if views is None else (views.ast, views.units)
 
     def _as_match(self, found: _core.Found) -> Match:
@@ -559,7 +563,7 @@ class Index:
                 return 0
         from dedup.views import document_views
 
-        views = document_views(document.text.encode(), document.id, self._syntax())
+        views = document_views(document.text.encode(), document.id, self._syntax("documents"))
         if views is None:
             self._writer.add(document.text, *same)
         else:

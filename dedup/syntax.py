@@ -169,12 +169,23 @@ class Syntax:
     Parameters
     ----------
     timeout_s : float
-        For one parse, of at most 64 kB. The start of a helper is not counted.
+        For one parse. The start of a helper is not counted.
     memory_bytes : int
         Address space of the helper, of which it takes 65 MB with every grammar loaded.
+    piece_bytes : int
+        The longest text that is one parse.
+    breaks : bool
+        Refuse a language for a while after failures in a row.
     """
 
-    def __init__(self, *, timeout_s: float = 0.25, memory_bytes: int = 512 << 20) -> None:
+    def __init__(
+        self,
+        *,
+        timeout_s: float = 0.25,
+        memory_bytes: int = 512 << 20,
+        piece_bytes: int = _PIECE_BYTES,
+        breaks: bool = True,
+    ) -> None:
         if not timeout_s > 0:
             raise ValueError(f"timeout_s must be positive, got {timeout_s}")
         if memory_bytes < 64 << 20:
@@ -185,15 +196,23 @@ class Syntax:
         self._memory_bytes = memory_bytes
         self._lock = threading.Lock()
         self._helper: _Helper | None = None
-        self._breaker = _Breaker()
+        self._piece_bytes = piece_bytes
+        self._breaker = _Breaker() if breaks else None
         self._counts = dict.fromkeys(_REASONS, 0)
         _syntaxes.add(self)
+
+    @classmethod
+    def offline(cls) -> "Syntax":
+        """For documents to index: whole files, and what comes of one hangs on no other, nor on
+        how busy the machine is.
+        """
+        return cls(timeout_s=10.0, piece_bytes=1 << 20, breaks=False)
 
     def parse(self, text: bytes, language: str, *, budget_s: float | None = None) -> Tree | None:
         """The tree of a text, or None if it could not be had; `counts` says why.
 
-        A text longer than 64 kB is parsed in pieces, cut between top-level definitions where
-        there are any. Pieces that fail are left out, and after three the rest is.
+        A text longer than ``piece_bytes`` is parsed in pieces, cut between top-level definitions
+        where there are any. Pieces that fail are left out, and after three the rest is.
 
         Parameters
         ----------
@@ -212,12 +231,12 @@ class Syntax:
         if len(text) > _MAX_TEXT_BYTES:
             self._count("too_long")
             return None
-        if self._breaker.is_open(language):
+        if self._breaker and self._breaker.is_open(language):
             self._count("breaker")
             return None
         parts: list[_Part] = []
         reasons: list[str] = []
-        for start, stop in _pieces(text):
+        for start, stop in _pieces(text, self._piece_bytes):
             try:
                 reply, grammar = self._ask_helper(text[start:stop], language, end)
                 parts.append(_Part.read(reply, grammar, start, stop - start))
@@ -234,9 +253,9 @@ class Syntax:
             for reason in reasons:
                 self._counts[reason] += 1
             self._counts["parsed"] += bool(parts)
-        if {"timeout", "memory", "crash"}.intersection(reasons):
+        if self._breaker and {"timeout", "memory", "crash"}.intersection(reasons):
             self._breaker.failed(language)
-        elif parts:
+        elif self._breaker and parts:
             self._breaker.passed(language)
         return _joined(text, language, parts) if parts else None
 
@@ -485,10 +504,10 @@ def _end(process: "subprocess.Popen[bytes]", ours: socket.socket, owner: int) ->
         process.wait(_EXIT_S)
 
 
-def _pieces(text: bytes) -> Iterator[tuple[int, int]]:
+def _pieces(text: bytes, most_bytes: int) -> Iterator[tuple[int, int]]:
     start = 0
-    while len(text) - start > _PIECE_BYTES:
-        stop = _cut(text, start + _PIECE_BYTES // 2, start + _PIECE_BYTES)
+    while len(text) - start > most_bytes:
+        stop = _cut(text, start + most_bytes // 2, start + most_bytes)
         yield start, stop
         start = stop
     yield start, len(text)
