@@ -139,7 +139,8 @@ def find_documents(
     for source in sources:
         place = Path(os.path.abspath(source))  # noqa: PTH100 keeps the links
         for id in sorted(wanted):
-            if id == place.name or id.startswith(f"{place.name}/"):
+            inside = id == place.name or id.startswith(f"{place.name}/")
+            if inside and ".." not in id.split("/"):
                 with suppress(SourceError, ValueError):
                     found[id] = read_text(place.parent / id)
         wanted -= found.keys()

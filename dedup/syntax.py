@@ -485,13 +485,14 @@ class _Helper:
         except ChildProcessError:  # someone else waited for it
             pass
         self.stop()
-        # The parser does not check whether an allocation succeeded, so what runs out of memory dies
-        # by SIGSEGV; an array that could not be doubled may have been most of it.
-        if peak_bytes > self._memory_bytes // 4:
-            return "memory"
+        if process.returncode in _OUTSIDE_SIGNALS:
+            return "killed"
         if process.returncode == -signal.SIGALRM:
             return "timeout"
-        return "killed" if process.returncode in _OUTSIDE_SIGNALS else "crash"
+        # The parser does not check whether an allocation succeeded, so what runs out of memory dies
+        # by SIGSEGV; an array that could not be doubled may have been most of it. The peak can be
+        # that of this process, which the helper began as: it tells nothing by itself.
+        return "memory" if peak_bytes > self._memory_bytes // 4 else "crash"
 
 
 def _end(process: "subprocess.Popen[bytes]", ours: socket.socket, owner: int) -> None:

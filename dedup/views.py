@@ -23,6 +23,9 @@ UnitRow: TypeAlias = tuple[str, int, int, int, int, int, int]
 
 # Code in a document that is not named as such is looked for in this much of it, three times.
 _SAMPLE_BYTES = 16 << 10
+# Of a query so much is looked through for code to parse: what QUERY_PARSE_S allows to be parsed.
+# Lexemes and words are those of all of it.
+_MAX_QUERY_BYTES = 256 << 10
 _MIN_PARSED_BYTES = 24  # shorter than any unit of the least size
 
 
@@ -74,7 +77,7 @@ def query_views(text: bytes, syntax: Syntax, *, budget_s: float | None = None) -
 
     ``budget_s`` bounds the time for all its regions together.
     """
-    found = regions(text)
+    found = regions(text[:_MAX_QUERY_BYTES])
     if not found:
         return None
     ast, units = _parsed(text, found, syntax, budget_s)

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,6 +67,64 @@ def books(tmp_path: Path, run: Run) -> Path:
         writer.add([Document("books/moby.txt", PROTECTED, **labels, url="https://x/moby")])
         writer.commit()
     return index
+
+
+# ---- code ----------------------------------------------------------------------------------------
+
+DATA = Path(__file__).parent / "data"
+TIMETABLE = DATA / "code" / "timetable"
+ANSWER = DATA / "outputs" / "answer-with-renamed-code.md"
+
+
+@pytest.fixture
+def timetable(tmp_path: Path, run: Run) -> Path:
+    """An index of a copy of the timetable's source."""
+    shutil.copytree(TIMETABLE, tmp_path / "timetable")
+    assert run("index", "add", "t.idx", "timetable").status == 0
+    return tmp_path / "timetable"
+
+
+def test_renamed_function_is_blocked_and_shown_beside_its_original(
+    run: Run, timetable: Path
+) -> None:
+    ran = run("check", ANSWER, "--index", "t.idx", "--source", timetable)
+    assert ran.status == 1 and ran.err == ""
+    assert "in free_slots, lines 30-45" in ran.out
+    assert "licence GPL-3.0-or-later" in ran.out
+    assert "renamed copy: " in ran.out
+    assert "[[def free_slots(busy, day, shortest=15):" in ran.out
+    assert "[[def find_gaps(meetings, window, minimum=15):" in ran.out
+
+
+def test_json_names_function_and_lines(run: Run, timetable: Path) -> None:
+    found = json.loads(run("check", ANSWER, "--index", "t.idx", "--format", "json").out)
+    best = found["matches"][0]
+    assert (best["function"], best["lines"], best["language"], best["kind"]) == (
+        "free_slots",
+        [30, 45],
+        "python",
+        "renamed",
+    )
+
+
+def test_original_that_changed_or_is_gone_is_not_shown(run: Run, timetable: Path) -> None:
+    source = timetable / "slots.py"
+    source.write_text(source.read_text() + "\n# changed\n")
+    ran = run("check", ANSWER, "--index", "t.idx", "--source", timetable)
+    assert ran.status == 1 and "the original" not in ran.out
+    assert ran.err == (
+        "dedup: warning: timetable/slots.py has changed since it was added; it is not shown\n"
+    )
+    source.unlink()
+    ran = run("check", ANSWER, "--index", "t.idx", "--source", timetable)
+    assert ran.err.endswith("timetable/slots.py is not in the sources; it is not shown\n")
+
+
+def test_code_that_no_grammar_takes_is_told(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "script.pl").write_text("my $x = shift; print $x->{name} . 'a' for 1..3;\n" * 9)
+    ran = run("index", "add", "p.idx", "script.pl")
+    assert ran.status == 0
+    assert "no grammar for 1 stretch of code; pip install 'dedup[languages]' has more" in ran.out
 
 
 # ---- index ---------------------------------------------------------------------------------------

@@ -421,3 +421,10 @@ def test_scheme_shapes_the_index_and_is_kept(tmp_path: Path) -> None:
         assert index.scheme.guaranteed_tokens == 8
     with pytest.raises(ValueError, match="tile_size is 1, expected 2 to 32"):
         Scheme(tile_size=1)
+
+
+def test_index_tells_whether_it_holds_this_very_text(index: Index) -> None:
+    document = book_documents()[0]
+    assert index.holds(document.id, document.text)
+    assert not index.holds(document.id, document.text + " ")
+    assert not index.holds("no such document", document.text)

@@ -57,6 +57,27 @@ def test_long_passage_shows_its_two_ends() -> None:
     assert len(lines) < 250
 
 
+def test_original_stands_above_the_copy_with_function_and_lines() -> None:
+    original = "x = 1\ndef area(w, h):\n    return w * h\n"
+    query = "def size(a, b):\n    return a * b\n"
+    found = match(
+        view="ast",
+        kind="renamed",
+        query_span=Span(0, len(query) - 1),
+        document_span=Span(6, len(original) - 1),
+        document="shapes.py",
+        function="Box.area",
+        lines=(2, 3),
+        shared_names=1,
+    )
+    text = report(query, found, originals={"shapes.py": original})
+    assert "in Box.area, lines 2-3" in text
+    assert "renamed copy: " in text
+    there, here = text.index("the original"), text.index("this text")
+    assert there < text.index("2 │ [[def area(w, h):") < here < text.index("1 │ [[def size(a, b):")
+    assert "the original" not in report(query, found)
+
+
 def test_sources_of_one_passage_stand_together_the_best_first() -> None:
     matches = [
         match(query_span=Span(4, 7), document="best"),

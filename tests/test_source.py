@@ -16,7 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dedup.errors import SourceError
-from dedup.source import Document, SourceNote, SourceProblem, read_sources, read_text
+from dedup.source import (
+    Document,
+    SourceNote,
+    SourceProblem,
+    find_documents,
+    read_sources,
+    read_text,
+)
 
 Read = Callable[..., tuple[list[Document], list[SourceProblem]]]
 
@@ -488,3 +495,25 @@ def test_read_text_says_what_is_wrong_and_where(tmp_path: Path) -> None:
         read_text(tmp_path / "none")
     with pytest.raises(SourceError, match="is a directory"):
         read_text(tmp_path)
+
+
+# ---- finding documents again ---------------------------------------------------------------------
+
+
+def test_documents_are_found_again_by_id_where_they_were(tmp_path: Path) -> None:
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books/emma.txt").write_text("Emma Woodhouse")
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"id": "a", "text": "one"}\n{"text": "two"}\n')
+    sources = [tmp_path / "books", rows]
+    assert find_documents(sources, ["books/emma.txt", "a", "rows.jsonl#2", "gone"]) == {
+        "books/emma.txt": "Emma Woodhouse",
+        "a": "one",
+        "rows.jsonl#2": "two",
+    }
+
+
+def test_id_that_climbs_out_of_its_source_finds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "books").mkdir()
+    (tmp_path / "secret.txt").write_text("not a document")
+    assert find_documents([tmp_path / "books"], ["books/../secret.txt"]) == {}
