@@ -184,14 +184,13 @@ def _source(ruling: Ruling) -> Iterator["Text"]:
         (f", identity {match.identity:.2f}, containment {match.containment:.2f}", ""),
     )
     if match.view != "text":
-        yield _line(
-            (
-                f"{match.distinct} different shingles and {match.shared_names} uncommon names or ",
-                "",
-            ),
-            ("literals in common", ""),
-            (f", one renaming explains {match.consistency:.0%}" * (match.kind == "renamed"), ""),
+        names = (
+            "uncommon name or literal" if match.shared_names == 1 else "uncommon names and literals"
         )
+        agreed = f"in common: {match.distinct} different shingles, {match.shared_names} {names}"
+        if match.kind == "renamed":
+            agreed += f"; one renaming explains {match.consistency:.0%}"
+        yield _line((agreed, ""))
     query, document = match.query_span, match.document_span
     places = f"bytes {query.start}-{query.end} here, {document.start}-{document.end} there"
     if match.sources > 1:
