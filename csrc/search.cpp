@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <map>
 #include <tuple>
 #include <unordered_map>
 #include <unordered_set>
@@ -50,7 +49,6 @@ const Measures& measures_of(uint32_t view) { return view == kTextView ? kOfWords
 // Two units that share bands are compared by their shingles of so many nodes, each an anchor to
 // align at; so many alignments at the most.
 constexpr uint32_t kAnchorTokens = 6;
-constexpr uint32_t kShapeTokens = 5;
 // The least that is a match of lexemes or nodes: about a function of 60 tokens of Python.
 constexpr int32_t kLeastLexemes = 20;
 // And so many different shingles of it: rows of assignments align with each other in any two
@@ -352,76 +350,6 @@ std::vector<Match> Searcher::search(std::string_view text, std::string_view prom
   return matches;
 }
 
-// A name counts by how many names back it stood, so one that stood before the passage, or on the
-// other side of an edit, looks changed though it is not. It is the same if it is so letter by
-// letter, or if the rest of the passage renames it the same way. Closes such gaps, and goes on at
-// both ends.
-static Alignment with_names(Alignment alignment, const Lexemes& lexemes, const Sequence& query,
-                            std::span<const uint8_t> fingerprints, std::span<const uint8_t> raws,
-                            int32_t cost) {
-  struct Renamed {
-    uint8_t to;
-    uint32_t count;
-  };
-  std::unordered_map<uint64_t, Renamed> renaming;  // the majority by Boyer and Moore, 1981
-  for (const Piece& piece : alignment.pieces) {
-    for (uint32_t i = 0; i < piece.length; ++i) {
-      const uint32_t q = piece.query + i;
-      if (!is_name(query.classes[q])) continue;
-      const uint8_t to = raws[piece.document + i];
-      Renamed& known = renaming.try_emplace(lexemes.raws[q], Renamed{to, 0}).first->second;
-      if (known.to == to) {
-        ++known.count;
-      } else if (--known.count == 0) {
-        known = {to, 1};
-      }
-    }
-  }
-  const auto same = [&](uint32_t q, uint32_t d) {
-    if (query.fingerprints[q] == fingerprints[d]) return true;
-    if (!is_name(query.classes[q])) return false;
-    if (query.raws[q] == raws[d]) return true;
-    const auto known = renaming.find(lexemes.raws[q]);
-    return known != renaming.end() && known->second.count >= 2 && known->second.to == raws[d];
-  };
-
-  std::vector<Piece> pieces;
-  const auto add = [&](Piece piece) {
-    if (!pieces.empty() && pieces.back().query + pieces.back().length == piece.query &&
-        pieces.back().document + pieces.back().length == piece.document) {
-      pieces.back().length += piece.length;
-    } else {
-      pieces.push_back(piece);
-    }
-  };
-  Piece first = alignment.pieces.front();
-  while (first.query > 0 && first.document > 0 && same(first.query - 1, first.document - 1)) {
-    --first.query;
-    --first.document;
-    ++first.length;
-  }
-  add(first);
-  for (size_t i = 1; i < alignment.pieces.size(); ++i) {
-    const Piece& before = alignment.pieces[i - 1];
-    const Piece& next = alignment.pieces[i];
-    const uint32_t q = before.query + before.length, d = before.document + before.length;
-    if (next.query - q == next.document - d) {
-      for (uint32_t j = 0; q + j < next.query; ++j) {
-        if (same(q + j, d + j)) add({q + j, d + j, 1});
-      }
-    }
-    add(next);
-  }
-  Piece& last = pieces.back();
-  while (last.query + last.length < query.size() && last.document + last.length < raws.size() &&
-         same(last.query + last.length, last.document + last.length)) {
-    ++last.length;
-  }
-  alignment.pieces = std::move(pieces);
-  alignment.score = score_of(alignment.pieces, cost);
-  return alignment;
-}
-
 // Gathers the fragments of one view of a query in one segment.
 class Searcher::Collector {
  public:
@@ -708,7 +636,12 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage)
           .spans()
           .span(base, base + passage.document_from, base + passage.document_to - 1);
   if (query.view != kTextView) {
-    compare_code(query, passage, match);
+    const TokenRange range = record.views[query.view];
+    CodeComparison comparison(*query.lexemes, query.sequence,
+                              segment.view(query.view).raws(range.first, range.tokens));
+    for (const Fragment* fragment : passage.fragments) comparison.add(fragment->alignment);
+    match.code = comparison.agreement();
+    match.distinct = match.code.distinct;
     if (match.distinct < kLeastDistinct) return std::nullopt;
   }
   if (record.lines != 0) {
@@ -718,57 +651,6 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage)
     }
   }
   return match;
-}
-
-// What the two sides have in common beyond their shape.
-void Searcher::compare_code(const Query& query, const Passage& passage, Match& match) const {
-  const Segment& segment = *segments_[match.segment];
-  const SegmentView& view = segment.view(query.view);
-  const TokenRange range = segment.document(match.document).views[query.view];
-  const uint8_t* raws = view.raws(range.first, range.tokens);
-  const Sequence& sequence = query.sequence;
-  std::unordered_set<uint64_t> telling;
-  std::unordered_set<uint64_t> shapes;
-  std::unordered_map<uint64_t, std::map<uint8_t, uint32_t>> renaming;
-  for (const Fragment* fragment : passage.fragments) {
-    uint32_t run = 0, run_end = 0;
-    for (const Piece& piece : fragment->alignment.pieces) {
-      for (uint32_t i = 0; i < piece.length; ++i) {
-        const uint32_t q = piece.query + i;
-        const bool same = sequence.raws[q] == raws[piece.document + i];
-        const uint64_t raw = query.lexemes->raws[q];
-        run = same && run_end == q ? run + 1 : same;
-        run_end = q + 1;
-        match.same_run = std::max(match.same_run, run);
-        match.same += same;
-        if (same && query.lexemes->telling[q]) telling.insert(raw);
-        if (sequence.classes[q] == static_cast<uint8_t>(LexemeClass::kName)) {
-          ++match.names;
-          match.renamed += !same;
-          ++renaming[raw][raws[piece.document + i]];
-        }
-        if (i + kShapeTokens <= piece.length) {
-          uint64_t shape = 0;
-          for (uint32_t j = 0; j < kShapeTokens; ++j) {
-            shape = shape << 8 | sequence.fingerprints_of_kind(q + j);
-          }
-          shapes.insert(shape);
-        }
-      }
-    }
-  }
-  uint32_t explained = 0;
-  for (const auto& [name, others] : renaming) {
-    uint32_t most = 0;
-    for (const auto& [other, count] : others) most = std::max(most, count);
-    explained += most;
-  }
-  const auto free = static_cast<uint32_t>(renaming.size());  // each name's first explains itself
-  if (match.names > free) {
-    match.consistency = static_cast<double>(explained - free) / (match.names - free);
-  }
-  match.telling = static_cast<uint32_t>(telling.size());
-  match.distinct = static_cast<uint32_t>(shapes.size());
 }
 
 void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,

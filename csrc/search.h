@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "align.h"
+#include "renaming.h"
 #include "segment.h"
 
 namespace dedup {
@@ -42,14 +43,8 @@ struct Match {
   // tokens. Few where the passage repeats itself: a table, a row of assignments.
   uint32_t distinct = 0;
 
-  // Of the code views only.
-  uint32_t same = 0;       // matched tokens that are the same letter by letter
-  uint32_t same_run = 0;   // the longest run of them
-  uint32_t names = 0;      // matched tokens that are plain names
-  uint32_t renamed = 0;    // those whose names differ
-  double consistency = 1;  // share of the repeated among them that one renaming explains
-  uint32_t telling = 0;    // different names and literals, not common ones, that are the same
-  std::string unit;        // the function, method or class of the document
+  Agreement code;                          // of the code views
+  std::string unit;                        // the function, method or class of the document
   uint32_t first_line = 0, last_line = 0;  // of the document, from 1; 0 if it has none
 };
 
@@ -81,7 +76,6 @@ class Searcher {
   void mark_supplied(Query& query, const Sequence& prompt) const;
   void search_view(Query& query, std::vector<Match>& matches) const;
   std::optional<Match> judge(const Query& query, const Passage& passage) const;
-  void compare_code(const Query& query, const Passage& passage, Match& match) const;
   void assemble(const Query& query, std::vector<Fragment>& fragments,
                 std::vector<Match>& matches) const;
 

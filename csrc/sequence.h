@@ -55,7 +55,7 @@ struct Sequence {
 
   uint32_t size() const { return static_cast<uint32_t>(values.size()); }
   // What kind of lexeme a token is, whatever its link.
-  uint8_t fingerprints_of_kind(size_t at) const { return token_fingerprint(unlinked[at]); }
+  uint8_t fingerprint_of_kind(size_t at) const { return token_fingerprint(unlinked[at]); }
   bool has_names() const { return !unlinked.empty(); }
   // Token `at` as one of a run that begins at `from`.
   uint64_t value(size_t at, size_t from) const {

@@ -384,8 +384,10 @@ class _Helper:
         try:
             # -I and -S: nothing of the environment or of site-packages runs at its start, and the
             # folder of the script is not searched. It gets our import path with the first grammar.
+            # What is preloaded here (an allocator, a sanitizer) does not know of its limits.
             process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-ISB", worker.__file__, str(memory_bytes)],
+                env={name: value for name, value in os.environ.items() if name != "LD_PRELOAD"},
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
