@@ -208,6 +208,8 @@ class _Limits(NamedTuple):
     block_distinct: int
     flag_tokens: int
     flag_distinct: int
+    code_words_containment: float
+    code_words_distinct: int
     code_run: int
     code_distinct: int
     code_shape: int
@@ -225,6 +227,8 @@ _PROFILES: Final = {
         block_distinct=6,
         flag_tokens=8,  # what the scheme `sensitive` promises; shorter runs are everyday language
         flag_distinct=4,
+        code_words_containment=0.5,
+        code_words_distinct=16,
         code_run=30,  # about a short function
         code_distinct=22,
         code_shape=32,  # one more than the most below
@@ -240,6 +244,10 @@ _PROFILES: Final = {
         block_distinct=12,  # tables of numbers have fewer, sentences of 30 words over 20
         flag_tokens=12,  # the shortest run that the default scheme promises to find
         flag_distinct=8,
+        # A third of the words of any two functions are the same keywords and names. Of 5,499
+        # unrelated functions none but copies had more than 20 different ones in common at this.
+        code_words_containment=0.55,
+        code_words_distinct=22,
         # Of 2,499 functions unrelated to an index of 300 MB of Python none had over 31 shingles in
         # common with it, nor over 25 together with four names, but for copies.
         code_run=40,
@@ -257,6 +265,8 @@ _PROFILES: Final = {
         block_distinct=40,
         flag_tokens=24,  # what `balanced` blocks
         flag_distinct=12,
+        code_words_containment=0.8,
+        code_words_distinct=60,
         code_run=100,  # two functions of the size above
         code_distinct=60,
         code_shape=90,
@@ -264,11 +274,6 @@ _PROFILES: Final = {
         code_flag=36,
     ),
 }
-
-# Of a text match in a document of code. Its words are names and keywords, a third of them the same
-# in any two functions, so being near says less than in prose.
-_CODE_WORDS_CONTAINMENT: Final = 0.7
-_CODE_WORDS_DISTINCT: Final = 2  # times as many as of prose
 
 
 def _profile_rules(limits: _Limits) -> tuple[Rule, ...]:
@@ -304,8 +309,8 @@ def _profile_rules(limits: _Limits) -> tuple[Rule, ...]:
             action="block",
             views=("text",),
             min_tokens=limits.block_tokens,
-            min_containment=max(limits.block_containment, _CODE_WORDS_CONTAINMENT),
-            min_distinct=limits.block_distinct * _CODE_WORDS_DISTINCT,
+            min_containment=limits.code_words_containment,
+            min_distinct=limits.code_words_distinct,
         ),
         Rule(
             name="code-run",
