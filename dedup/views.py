@@ -23,6 +23,7 @@ UnitRow: TypeAlias = tuple[str, int, int, int, int, int, int]
 
 # Code in a document that is not named as such is looked for in this much of it, three times.
 _SAMPLE_BYTES = 16 << 10
+_AMBIGUOUS_NAMES = (".h", ".H", ".inc", ".m")  # of several languages, by the content
 # Of a query so much is looked through for code to parse: what QUERY_PARSE_S allows to be parsed.
 # Lexemes and words are those of all of it.
 _MAX_QUERY_BYTES = 256 << 10
@@ -51,15 +52,20 @@ class CodeViews:
     units: list[UnitRow]
 
 
-def document_views(text: bytes, name: str, syntax: Syntax, language: str = "") -> CodeViews | None:
-    """The code views of a document to protect; None if it is prose.
-
-    ``language`` is what the caller knows better than the name tells.
-    """
-    if not language and not any(is_code(name, sample) for sample in _samples(text)):
+def document_views(text: bytes, name: str, syntax: Syntax) -> CodeViews | None:
+    """The code views of a document to protect; None if it is prose."""
+    told = language_of_name(name)
+    if not told and not any(is_code(name, sample) for sample in _samples(text)):
         return None
-    found = [Region(0, len(text), language)] if language else regions(text, name)
-    language = language or language_of_name(name) or _most_of(found)
+    # What a file is called is believed until its parse finds no unit in it.
+    is_believed = bool(told) and not name.endswith(_AMBIGUOUS_NAMES)
+    found = [Region(0, len(text), told)] if is_believed else regions(text, name)
+    ast, units = _parsed(text, found, syntax)
+    if is_believed and not units:
+        found = regions(text, name)
+        if any(region.alternatives for region in found):
+            ast, units = _parsed(text, found, syntax)
+    language = told or _most_of(found)
     code = _core.Lexemes()
     if len(found) == 1 and found[0].code is None and found[0].end - found[0].start == len(text):
         code.extend(_core.lex(text, language))
@@ -68,7 +74,6 @@ def document_views(text: bytes, name: str, syntax: Syntax, language: str = "") -
             lexemes = _core.lex(_code_of(text, region), region.language)
             _place(lexemes, region)
             code.extend(lexemes)
-    ast, units = _parsed(text, found, syntax)
     return CodeViews(language, code, ast, units)
 
 
