@@ -22,7 +22,7 @@ __all__ = ["CodeViews", "UnitRow", "document_views", "query_views"]
 UnitRow: TypeAlias = tuple[str, int, int, int, int, int, int]
 
 # Code in a document that is not named as such is looked for in this much of it, three times.
-_SAMPLE_BYTES = 16 << 10
+_SAMPLE_BYTES = 4 << 10
 _AMBIGUOUS_NAMES = (".h", ".H", ".inc", ".m")  # of several languages, by the content
 # Of a query so much is looked through for code to parse: what QUERY_PARSE_S allows to be parsed.
 # Lexemes and words are those of all of it.
