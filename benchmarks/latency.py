@@ -19,8 +19,12 @@ import xxhash
 from datasketch import MinHash, MinHashLSH
 from rensa import RMinHash, RMinHashLSH
 
-from dedup import Document, Filter, Index
-from dedup import views  # noqa: F401  loaded once, on the first text: not part of the rate
+from dedup import (
+    Document,
+    Filter,
+    Index,
+    views,  # noqa: F401  loaded once, on the first text: not part of the rate
+)
 from dedup.source import read_sources
 
 WINDOW, STRIDE, PERMUTATIONS, THRESHOLD = 200, 120, 128, 0.7
