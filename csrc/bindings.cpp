@@ -768,6 +768,7 @@ void bind_index(py::module_& module) {
       .def_readonly("columns", &Match::columns)
       .def_readonly("containment", &Match::containment)
       .def_readonly("sources", &Match::sources)
+      .def_readonly("owners", &Match::owners)
       .def_readonly("supplied", &Match::supplied)
       .def_property_readonly("same", [](const Match& own) { return own.code.same; })
       .def_property_readonly("same_run", [](const Match& own) { return own.code.same_run; })

@@ -738,20 +738,29 @@ void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
   });
   uint32_t longest = 0;
   for (const Match& match : kept) longest = std::max(longest, match.query_to - match.query_from);
+  std::vector<uint64_t> owners;  // of each match: its owner, or else its corpus
+  for (const Match& match : kept) {
+    const Segment& segment = *segments_[match.segment];
+    const DocumentRecord record = segment.document(match.document);
+    const std::string_view owner = segment.string(record.owner);
+    owners.push_back(lexeme_hash(owner.empty() ? segment.string(record.corpus) : owner));
+  }
   for (size_t i = 0; i < kept.size(); ++i) {
     uint32_t sources = 1;
-    const auto counts = [&](const Match& other) {
+    std::unordered_set<uint64_t> known{owners[i]};
+    const auto add = [&](size_t j) {
+      const Match& other = kept[j];
       const uint32_t own = kept[i].query_to - kept[i].query_from;
-      return overlap(kept[i].query_from, kept[i].query_to, other.query_from, other.query_to) * 2 >=
-                 own &&
-             (other.segment != kept[i].segment || other.document != kept[i].document);
+      const uint32_t shared =
+          overlap(kept[i].query_from, kept[i].query_to, other.query_from, other.query_to);
+      if (shared * 2 < own) return;
+      if (other.segment == kept[i].segment && other.document == kept[i].document) return;
+      ++sources;
+      known.insert(owners[j]);
     };
-    for (size_t j = i; j-- > 0 && kept[j].query_from + longest > kept[i].query_from;) {
-      sources += counts(kept[j]);
-    }
-    for (size_t j = i + 1; j < kept.size() && kept[j].query_from < kept[i].query_to; ++j) {
-      sources += counts(kept[j]);
-    }
+    for (size_t j = i; j-- > 0 && kept[j].query_from + longest > kept[i].query_from;) add(j);
+    for (size_t j = i + 1; j < kept.size() && kept[j].query_from < kept[i].query_to; ++j) add(j);
+    kept[i].owners = static_cast<uint32_t>(known.size());
     kept[i].sources = sources;
   }
   std::ranges::move(kept, std::back_inserter(all));

@@ -38,6 +38,7 @@ struct Match {
   int32_t score = 0;
   double containment = 0;  // share of the passage's idf that was found
   uint32_t sources = 1;    // documents in which this passage of the query was found
+  uint32_t owners = 1;     // different owners of these, or corpora where no owner is known
   bool supplied = false;   // the prompt held this passage already
   // Different words that were matched; of the code views, different shingles of five matched
   // tokens. Few where the passage repeats itself: a table, a row of assignments.

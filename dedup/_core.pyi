@@ -196,6 +196,7 @@ class Found:
     columns: int
     containment: float
     sources: int
+    owners: int
     supplied: bool
     same: int
     same_run: int

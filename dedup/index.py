@@ -491,6 +491,7 @@ class Index:
             containment=found.containment,
             jaccard=found.matched / (found.tokens + found.document_tokens - found.matched),
             sources=found.sources,
+            owners=found.owners,
             supplied=found.supplied,
             language=language,
             function=found.unit,

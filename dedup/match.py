@@ -48,6 +48,9 @@ class Match:
         Equal tokens over the union of both spans' tokens, in [0, 1].
     sources : int
         Protected documents in which this passage of the query was found, this one included.
+    owners : int
+        Different owners of these documents, or corpora where no owner is known: what many have is
+        common property, however many copies one has.
     supplied : bool
         The prompt held this passage already, so the query only repeats it.
     language : str
@@ -84,6 +87,7 @@ class Match:
     containment: float
     jaccard: float
     sources: int
+    owners: int = 1
     supplied: bool = False
     language: str = ""
     function: str = ""

@@ -58,8 +58,8 @@ class Rule:
         Those it applies to; empty for all.
     min_run, min_tokens : int
         Least longest-equal-run and least aligned length, in tokens of the view.
-    min_distinct, min_shared_names : int
-        Least numbers of different things in common: see ``Match``.
+    min_distinct, min_shared_names, min_owners : int
+        Least numbers of different things in common, and of owners: see ``Match``.
     min_identity, min_containment : float
         Least scores, in [0, 1].
     corpus, licence, owner, language : tuple of str
@@ -75,6 +75,7 @@ class Rule:
     min_tokens: int = 0
     min_distinct: int = 0
     min_shared_names: int = 0
+    min_owners: int = 0
     min_identity: float = 0.0
     min_containment: float = 0.0
     corpus: tuple[str, ...] = ()
@@ -91,7 +92,7 @@ class Rule:
                 _check_choice(key, word, _CHOICES[key])
         for key in ("corpus", "licence", "owner", "language"):
             _tuple(self, key)
-        for key in ("min_run", "min_tokens", "min_distinct", "min_shared_names"):
+        for key in ("min_run", "min_tokens", "min_distinct", "min_shared_names", "min_owners"):
             if getattr(self, key) < 0:
                 raise ValueError(f"{key} is a count, got {getattr(self, key)}; 0 asks for none")
         for key in ("min_identity", "min_containment"):
@@ -105,6 +106,7 @@ class Rule:
             and match.tokens >= self.min_tokens
             and match.distinct >= self.min_distinct
             and match.shared_names >= self.min_shared_names
+            and match.owners >= self.min_owners
             and match.identity >= self.min_identity
             and match.containment >= self.min_containment
             and (not self.views or match.view in self.views)
@@ -276,6 +278,9 @@ _PROFILES: Final = {
 }
 
 
+_COMMON_OWNERS: Final = 5
+
+
 def _profile_rules(limits: _Limits) -> tuple[Rule, ...]:
     code: tuple[View, ...] = ("code", "ast")
     return (
@@ -313,6 +318,21 @@ def _profile_rules(limits: _Limits) -> tuple[Rule, ...]:
             min_distinct=limits.code_words_distinct,
         ),
         Rule(
+            name="code-shape",
+            action="block",
+            views=code,
+            min_distinct=limits.code_shape,
+            min_containment=0.6,
+        ),
+        # What is shorter than that and five owners have is an idiom.
+        Rule(
+            name="code-common",
+            action="flag",
+            views=code,
+            min_distinct=limits.code_flag,
+            min_owners=_COMMON_OWNERS,
+        ),
+        Rule(
             name="code-run",
             action="block",
             views=code,
@@ -329,13 +349,6 @@ def _profile_rules(limits: _Limits) -> tuple[Rule, ...]:
             min_distinct=limits.code_distinct,
             min_containment=0.5,
             min_shared_names=limits.code_names,
-        ),
-        Rule(
-            name="code-shape",
-            action="block",
-            views=code,
-            min_distinct=limits.code_shape,
-            min_containment=0.6,
         ),
         Rule(
             name="text-short",

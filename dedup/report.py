@@ -195,6 +195,7 @@ def _source(ruling: Ruling) -> Iterator["Text"]:
     places = f"bytes {query.start}-{query.end} here, {document.start}-{document.end} there"
     if match.sources > 1:
         places += f"; found in {match.sources} documents"
+        places += f" of {match.owners} owners" if match.owners > 1 else ""
     yield _line((places, "dim"))
     yield _line(
         (ruling.action, f"bold {_COLOURS[ruling.action]}"),

@@ -34,6 +34,7 @@ def act(action: str, **conditions: object) -> Rule:
         ({"min_identity": 0.6}, {"identity": 0.6}, {"identity": 0.59}),
         ({"min_containment": 0.7}, {"containment": 0.7}, {"containment": 0.69}),
         ({"min_distinct": 12}, {"distinct": 12}, {"distinct": 11}),
+        ({"min_owners": 5}, {"owners": 5}, {"owners": 4}),
         ({"min_shared_names": 3}, {"shared_names": 3}, {"shared_names": 2}),
         ({"language": ("",)}, {"language": ""}, {"language": "python"}),
         ({"views": ("code", "ast")}, {"view": "ast"}, {"view": "text"}),
@@ -160,6 +161,8 @@ B_F_F = ("block", "flag", "flag")
             *B_B_F,
         ),
         ({"view": "code", "kind": "renamed", "distinct": 60, "containment": 0.9}, *B_B_F),
+        ({"view": "code", "run": 65, "distinct": 38, "owners": 5}, "flag", "flag", "flag"),
+        ({"view": "code", "run": 65, "distinct": 60, "owners": 5, "containment": 0.9}, *B_B_F),
     ],
 )
 def test_profiles_differ_in_where_they_draw_the_line(
@@ -307,6 +310,7 @@ def test_json_has_the_keys_of_the_contract() -> None:
             "containment": 0.95,
             "jaccard": 0.9,
             "sources": 1,
+            "owners": 1,
             "language": "",
             "function": "",
             "lines": [0, 0],

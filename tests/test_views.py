@@ -187,6 +187,23 @@ def test_rows_of_assignments_come_to_nothing(tmp_path: Path) -> None:
         assert Filter(index).check(other).action == "allow"
 
 
+def test_what_many_owners_have_is_flagged_and_what_one_has_often_is_blocked(tmp_path: Path) -> None:
+    short = "\n".join(FREE_SLOTS.splitlines()[6:13])
+    for name, owner in (("many", "owner {}"), ("one", "owner")):
+        with Index.create(tmp_path / name, key=None) as index:
+            index.add(
+                Document(f"{i}.py", f"def f{i}():\n{short}\n", owner=owner.format(i))
+                for i in range(6)
+            )
+            index.commit()
+            found = of_code(index, short)
+            assert {(match.sources, match.owners) for match in found} == {
+                (6, 6 if name == "many" else 1)
+            }
+            rules = {ruling.rule for ruling in Filter(index).check(short).rulings}
+            assert ("code-common" in rules) == (name == "many")
+
+
 def test_code_that_the_prompt_supplied_is_exempt_even_renamed(index: Index) -> None:
     prompt = f"Please give these better names:\n\n{FREE_SLOTS}"
     verdict = Filter(index).check(rename(FREE_SLOTS), prompt)
