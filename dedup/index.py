@@ -13,20 +13,26 @@ in place. What a writer that died left behind is removed by the next writer.
 """
 
 import fcntl
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
-
-import xxhash
+from typing import TYPE_CHECKING, Final, Literal, Self, get_args
 
 from dedup import _core
 from dedup.errors import FormatError, IndexLocked, WrongKey
 from dedup.key import Key, default_key
+from dedup.manifest import (
+    FORMAT_VERSION,
+    MANIFEST,
+    Entry,
+    Manifest,
+    read_manifest,
+    sync_directory,
+    write_manifest,
+)
 from dedup.match import Kind, Match, Span, View
 from dedup.source import Document
 
@@ -38,8 +44,6 @@ __all__ = ["CorpusInfo", "Index", "IndexInfo", "Scheme", "VerifyReport"]
 
 Scheme = _core.Scheme
 
-FORMAT_VERSION = 2
-MANIFEST = "MANIFEST"
 LOCK = "LOCK"
 # What a writer holds in memory before it writes a segment: some 100 million tokens.
 SEGMENT_MEMORY_BYTES = 512 * 1024 * 1024
@@ -114,30 +118,6 @@ class VerifyReport:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A segment as the manifest knows it: its file and the documents of it that are gone."""
-
-    name: str
-    bytes: int
-    documents: int
-    tokens: int
-    dead: frozenset[int]
-
-    def without(self, documents: Iterable[int]) -> "_Entry":
-        return _Entry(
-            self.name, self.bytes, self.documents, self.tokens, self.dead.union(documents)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Manifest:
-    generation: int
-    key_id: int
-    schemes: dict[str, dict[str, int]]
-    segments: tuple[_Entry, ...]
-
-
 class Index:
     """A protected corpus on disk; made by ``Index.create`` or ``Index.open``.
 
@@ -145,7 +125,7 @@ class Index:
     Documents added become searchable at ``commit``.
     """
 
-    def __init__(self, path: Path, manifest: _Manifest, key: Key | None, lock: int | None) -> None:
+    def __init__(self, path: Path, manifest: Manifest, key: Key | None, lock: int | None) -> None:
         self._path = path
         self._key = key
         self._secret = key.secret if key else None
@@ -202,9 +182,9 @@ class Index:
             fields: dict[str, dict[str, int]] = {
                 view: _scheme_fields(scheme) for view, scheme in schemes.items()
             }
-            manifest = _Manifest(0, key.id if key else 0, fields, ())
-            _write_manifest(path, manifest)
-            _sync_directory(path.absolute().parent)
+            manifest = Manifest(0, key.id if key else 0, fields, ())
+            write_manifest(path, manifest)
+            sync_directory(path.absolute().parent)
             return cls(path, manifest, key, lock)
         except BaseException:
             os.close(lock)
@@ -243,7 +223,7 @@ class Index:
         path = Path(path)
         lock = _take_lock(path) if writable and (path / MANIFEST).exists() else None
         try:
-            manifest = _read_manifest(path)
+            manifest = read_manifest(path)
             return cls(path, manifest, _check_key(path, manifest, key), lock)
         except BaseException:
             if lock is not None:
@@ -397,7 +377,7 @@ class Index:
 
     def reload(self) -> bool:
         """Take up the newest committed generation; false if it is the one in use."""
-        manifest = _read_manifest(self._path)
+        manifest = read_manifest(self._path)
         if manifest.generation == self._manifest.generation:
             return False
         _check_key(self._path, manifest, self._key)
@@ -501,7 +481,7 @@ class Index:
             consistency=found.consistency,
         )
 
-    def _open_segments(self, manifest: _Manifest) -> list[_core.Segment]:
+    def _open_segments(self, manifest: Manifest) -> list[_core.Segment]:
         segments = []
         for entry in manifest.segments:
             try:
@@ -534,7 +514,7 @@ class Index:
         self._writer_dead: set[int] = set()
         # Written and not yet committed, with the ids they hold; documents they or committed
         # segments lose to newer ones.
-        self._fresh: list[_Entry] = []
+        self._fresh: list[Entry] = []
         self._fresh_segments: list[_core.Segment] = []
         self._replaced: dict[int, set[int]] = {}
 
@@ -594,7 +574,7 @@ class Index:
             return
         summary = self._writer.write(str(self._path))
         self._fresh.append(
-            _Entry(
+            Entry(
                 summary.name,
                 summary.bytes,
                 summary.documents,
@@ -606,14 +586,14 @@ class Index:
         self._writer = _core.SegmentWriter(self._schemes, self._secret)
         self._writer_ids, self._writer_dead = {}, set()
 
-    def _swap(self, entries: list[_Entry]) -> None:
+    def _swap(self, entries: list[Entry]) -> None:
         """Commit these segments, then forget and remove those that are no longer named."""
         entries = [entry for entry in entries if len(entry.dead) < entry.documents]
-        manifest = _Manifest(
+        manifest = Manifest(
             self.generation + 1, self._manifest.key_id, self._manifest.schemes, tuple(entries)
         )
         segments = self._open_segments(manifest)
-        _write_manifest(self._path, manifest)
+        write_manifest(self._path, manifest)
         self._manifest, self._segments, self._searcher = manifest, segments, None
         self._reset_pending()
         _remove_strays(self._path, manifest)
@@ -622,7 +602,7 @@ class Index:
         entries = self._manifest.segments
         dead = [sorted(entry.dead) for entry in entries[start:]]
         summary = _core.merge_segments(self._segments[start:], dead, str(self._path))
-        merged = _Entry(summary.name, summary.bytes, summary.documents, summary.tokens, frozenset())
+        merged = Entry(summary.name, summary.bytes, summary.documents, summary.tokens, frozenset())
         self._swap([*entries[:start], merged])
 
 
@@ -657,7 +637,7 @@ def _is_ours(name: str) -> bool:
     )
 
 
-def _remove_strays(path: Path, manifest: _Manifest) -> None:
+def _remove_strays(path: Path, manifest: Manifest) -> None:
     """Remove what no manifest names; readers that still map it keep it until they let go."""
     named = {entry.name for entry in manifest.segments} | {MANIFEST, LOCK}
     for file in path.iterdir():
@@ -680,95 +660,7 @@ def _take_lock(path: Path) -> int:
     return descriptor
 
 
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _checksum(body: dict[str, Any]) -> str:
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
-    return xxhash.xxh3_64_hexdigest(canonical)
-
-
-def _write_manifest(path: Path, manifest: _Manifest) -> None:
-    body: dict[str, Any] = {
-        "format": "dedup index",
-        "format_version": FORMAT_VERSION,
-        "generation": manifest.generation,
-        "key_id": f"{manifest.key_id:016x}",
-        "schemes": manifest.schemes,
-        "segments": [
-            {
-                "name": entry.name,
-                "bytes": entry.bytes,
-                "documents": entry.documents,
-                "tokens": entry.tokens,
-                "dead": sorted(entry.dead),
-            }
-            for entry in manifest.segments
-        ],
-    }
-    temporary = path / f".{MANIFEST}.writing"
-    with temporary.open("w", encoding="ascii") as file:
-        json.dump({**body, "checksum": _checksum(body)}, file, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path / MANIFEST)
-    _sync_directory(path)
-
-
-def _read_manifest(path: Path) -> _Manifest:
-    file = path / MANIFEST
-    try:
-        text = file.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(
-            f"{path}: no index here (it has no {MANIFEST}); make one with: "
-            f"dedup index add {path} SOURCE"
-        ) from None
-    try:
-        body = json.loads(text)
-        checksum = body.pop("checksum")
-        version = body["format_version"]
-        if body["format"] != "dedup index":
-            raise ValueError("format")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise FormatError(
-            f"{file}: not a manifest of dedup; restore it from a copy or build the index again"
-        ) from None
-    if version != FORMAT_VERSION:
-        raise FormatError(
-            f"{file}: index format version {version}, this dedup reads {FORMAT_VERSION}; "
-            "use a matching release or build the index again"
-        )
-    if checksum != _checksum(body):
-        raise FormatError(
-            f"{file}: its checksum does not match; restore it from a copy or build the index again"
-        )
-    return _Manifest(
-        generation=body["generation"],
-        key_id=int(body["key_id"], 16),
-        schemes=body["schemes"],
-        segments=tuple(_entries(body["segments"])),
-    )
-
-
-def _entries(segments: list[dict[str, Any]]) -> Iterator[_Entry]:
-    for entry in segments:
-        yield _Entry(
-            entry["name"],
-            entry["bytes"],
-            entry["documents"],
-            entry["tokens"],
-            frozenset(entry["dead"]),
-        )
-
-
-def _check_key(path: Path, manifest: _Manifest, key: Key | Literal["default"] | None) -> Key | None:
+def _check_key(path: Path, manifest: Manifest, key: Key | Literal["default"] | None) -> Key | None:
     if manifest.key_id == 0:
         return None
     if key is None:

@@ -37,6 +37,7 @@ ORDER = [
     "views",
     "fingerprint",
     "match",
+    "manifest",
     "index",
     "policy",
     "filter",
