@@ -27,6 +27,8 @@ _AMBIGUOUS_NAMES = (".h", ".H", ".inc", ".m")  # of several languages, by the co
 # Of a query so much is looked through for code to parse: what QUERY_PARSE_S allows to be parsed.
 # Lexemes and words are those of all of it.
 _MAX_QUERY_BYTES = 256 << 10
+# No program is longer. What is, is a table: its beginning is code, its words are all indexed.
+_MAX_CODE_BYTES = 64 << 20
 _MIN_PARSED_BYTES = 24  # shorter than any unit of the least size
 
 
@@ -54,6 +56,7 @@ class CodeViews:
 
 def document_views(text: bytes, name: str, syntax: Syntax) -> CodeViews | None:
     """The code views of a document to protect; None if it is prose."""
+    text = text[:_MAX_CODE_BYTES]
     told = language_of_name(name)
     if not told and not any(is_code(name, sample) for sample in _samples(text)):
         return None
