@@ -428,7 +428,42 @@ bool Lexer::is_hash_comment(std::string_view data, uint32_t at) const {
   return hashes_comment() && kind_of(next) != kDigit;
 }
 
-uint32_t Lexer::line_comment(std::string_view data, uint32_t at, bool last) {
+// The end of the comment that opens at `at`; of a row of lines that are all comment, the end of the
+// last, as a program is quoted so too.
+uint32_t Lexer::line_comment(std::string_view data, uint32_t at, std::string_view mark, bool last,
+                             Lexemes& out) {
+  const auto size = static_cast<uint32_t>(data.size());
+  uint32_t end = comment_line(data, at, last);
+  if (!at_line_start_ || !nested_ || end == kWait || end == at + 2) return end;
+  std::string inside;  // the lines without their marks, byte for byte where they were
+  uint32_t line = at;
+  while (true) {
+    inside.append(mark.size(), ' ')
+        .append(data.substr(line + mark.size(), end - line - mark.size()));
+    uint32_t next = end;
+    while (next < size && kind_of(data[next]) != kMarkByte && kind_of(data[next]) <= kNewline &&
+           data[next] != '\0') {
+      ++next;
+    }
+    if (next - at > kMaxQuotedBytes) break;
+    if (next + mark.size() > size && !last) return kWait;
+    if (data.substr(next, mark.size()) != mark) break;
+    const uint32_t next_end = comment_line(data, next, last);
+    if (next_end == kWait) return kWait;
+    if (next_end == next + 2 || next_end - at > kMaxQuotedBytes) break;
+    inside.append(data.substr(end, next - end));
+    line = next;
+    end = next_end;
+  }
+  if (inside.size() >= kNestedBytes && lex_nested(inside, at, out)) {
+    before_ = 0;
+    operand_ = false;
+  }
+  return end;
+}
+
+// Where the line ends, before its newline; two bytes on if it is longer than any comment.
+uint32_t Lexer::comment_line(std::string_view data, uint32_t at, bool last) const {
   const size_t newline = data.substr(at, kMaxQuotedBytes).find('\n');
   if (newline != data.npos) return at + static_cast<uint32_t>(newline);
   if (data.size() - at >= kMaxQuotedBytes) return at + 2;  // no comment: a minified file on a line
@@ -474,11 +509,13 @@ uint32_t Lexer::operator_at(std::string_view data, uint32_t at, bool last, Lexem
     const uint32_t next = quoted(data, at, at + 4, {kMarkup, "-->", false, false, true}, last, out);
     return next != at ? next : skip(4);
   }
-  if (next_is("//") && before_ != ':' && slashes_comment()) return line_comment(data, at, last);
-  if (byte == '#' && is_hash_comment(data, at)) return line_comment(data, at, last);
+  if (next_is("//") && before_ != ':' && slashes_comment()) {
+    return line_comment(data, at, "//", last, out);
+  }
+  if (byte == '#' && is_hash_comment(data, at)) return line_comment(data, at, "#", last, out);
   if (next_is("--") && (comments_ == Comments::kDash ||
                         (comments_ == Comments::kAuto && at_line_start_ && next_is("-- ")))) {
-    return line_comment(data, at, last);
+    return line_comment(data, at, "--", last, out);
   }
   if (byte == '/' && !operand_ && left >= 2 && data[at + 1] != '/' && data[at + 1] != '=') {
     const uint32_t next = quoted(data, at, at + 1, {kRegex, "/", true, true}, last, out);
@@ -625,6 +662,8 @@ uint32_t Lexer::quoted(std::string_view data, uint32_t open, uint32_t body, cons
 bool Lexer::lex_nested(std::string_view content, uint32_t at, Lexemes& out) {
   Lexer inner(comments_, false);
   inner.base_ = base_ + at;
+  inner.hash_evidence_ = hash_evidence_;
+  inner.slash_evidence_ = slash_evidence_;
   Lexemes found;
   inner.scan(content, true, found);
   inner.flush(found);

@@ -12,9 +12,9 @@
 //   literals   strings (escapes, triple, raw, template, regular expressions), numbers; neighbouring
 //              strings are one
 //
-// A comment or string of kNestedBytes or more that reads as code is lexed as code, so quoting a
-// program hides nothing. One that does not end within kMaxQuotedBytes is none: its opening mark is
-// skipped and what follows is lexed, so a lone mark hides nothing either.
+// A comment, row of line comments or string of kNestedBytes or more that reads as code is lexed as
+// code, so quoting a program hides nothing. One that does not end within kMaxQuotedBytes is none:
+// its opening mark is skipped and what follows is lexed, so a lone mark hides nothing either.
 //
 // Whether # and // open comments is told by the caller, who knows a file's language, or else by
 // what has been read so far; fence tags are not believed.
@@ -95,7 +95,9 @@ class Lexer {
   uint32_t operator_at(std::string_view data, uint32_t at, bool last, Lexemes& out);
   uint32_t quoted(std::string_view data, uint32_t open, uint32_t body, const Quote& quote,
                   bool last, Lexemes& out);
-  uint32_t line_comment(std::string_view data, uint32_t at, bool last);
+  uint32_t line_comment(std::string_view data, uint32_t at, std::string_view mark, bool last,
+                        Lexemes& out);
+  uint32_t comment_line(std::string_view data, uint32_t at, bool last) const;
   bool is_hash_comment(std::string_view data, uint32_t at) const;
   uint32_t find_close(std::string_view data, uint32_t open, uint32_t body, const Quote& quote,
                       bool last);

@@ -139,6 +139,17 @@ def test_program_in_a_comment_or_string_is_lexed(opens: str, closes: str) -> Non
     assert written(f"{opens}\n{prose}{closes}\nx = 1")[-3:] == ["x", "=", "1"]
 
 
+@pytest.mark.parametrize("mark", ["# ", "// ", "## ", "    # "])
+def test_program_in_a_row_of_line_comments_is_lexed(mark: str) -> None:
+    code = "def f(a, b):\n    return a.join(b) + [c for c in a if c != b]\n" * 6
+    commented = "".join(f"{mark}{line}\n" for line in code.splitlines())
+    assert written(commented) == written(code)
+    prose = "This text explains at some length what the function below is for.\n" * 6
+    commented = "".join(f"{mark}{line}\n" for line in prose.splitlines())
+    assert written(f"{commented}x = 1")[-3:] == ["x", "=", "1"]
+    assert len(written(f"{commented}x = 1")) == 3
+
+
 def test_consistent_renaming_keeps_the_shape() -> None:
     code = "def area(w, h, scale=1):\n    total = w * h\n    return total * scale + self.area\n"
     renamed = code.replace("w", "q").replace("total", "sum_").replace("scale", "k")
@@ -155,7 +166,18 @@ def test_member_and_plain_name_are_numbered_apart() -> None:
 # ---- any bytes -----------------------------------------------------------------------------------
 
 MARKS = '" \' ` """ \'\'\' /* */ // # \\ <!-- --> r# R"( )" / [ ] ( ) { } , ; : = “ ” é \u200b \0'
-SNIPPETS = ["def f(a):\n", "  x = a.b('s')\n", "```py\n", "> ", "12: ", ">>> ", "don't", "..", "1e"]
+SNIPPETS = [
+    "def f(a):\n",
+    "  x = a.b('s')\n",
+    "```py\n",
+    "# f(x)\n" * 40,
+    "> ",
+    "12: ",
+    ">>> ",
+    "don't",
+    "..",
+    "1e",
+]
 snippets = st.sampled_from([*SNIPPETS, *MARKS.split(), "\n", " ", "\t"])
 texts = st.lists(st.one_of(snippets, st.text(max_size=4)), max_size=40).map("".join)
 
