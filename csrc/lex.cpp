@@ -438,8 +438,9 @@ uint32_t Lexer::line_comment(std::string_view data, uint32_t at, std::string_vie
   std::string inside;  // the lines without their marks, byte for byte where they were
   uint32_t line = at;
   while (true) {
-    inside.append(mark.size(), ' ')
-        .append(data.substr(line + mark.size(), end - line - mark.size()));
+    uint32_t body = line + static_cast<uint32_t>(mark.size());
+    while (body < end && data[body] == mark.back()) ++body;
+    inside.append(body - line, ' ').append(data.substr(body, end - body));
     uint32_t next = end;
     while (next < size && kind_of(data[next]) != kMarkByte && kind_of(data[next]) <= kNewline &&
            data[next] != '\0') {
