@@ -273,14 +273,11 @@ class _Tally:
         ]
         if self._is_detecting and any(self.licences):
             lines.insert(1, f"licences: {self._most_licences()}")
-        unparsed = {name: n for name, n in self.parses.items() if n and name != "parsed"}
-        if missing := unparsed.pop("no_grammar", 0):
+        if missing := self.parses.get("no_grammar", 0):
             more = "pip install 'dedup[languages]' has more"
             lines.append(f"no grammar for {_count(missing, 'stretch')} of code; {more}")
-        if unparsed:
-            reasons = ", ".join(f"{n} {name}" for name, n in unparsed.items())
-            failed = _count(sum(unparsed.values()), "parse")
-            lines.append(f"{failed} of code failed ({reasons}): protected by words and lexemes")
+        if failed := _failed_parses(self.parses):
+            lines.append(f"{failed}: protected by words and lexemes")
         if self.problems:
             lines.append(f"{_count(self.problems, 'problem')}, listed above: not protected")
         return "".join(line + "\n" for line in lines)
@@ -417,7 +414,16 @@ def check(
                     status = _FAILED
                 elif _fails(verdict, fail_on):
                     status = status or 1
+        if failed := _failed_parses(opened.parses):
+            sys.stderr.write(f"dedup: {failed}: judged by words and lexemes\n")
     return status
+
+
+def _failed_parses(parses: dict[str, int]) -> str:
+    """How many parses of code gave nothing, and why; empty if none did."""
+    failed = {name: n for name, n in parses.items() if n and name not in ("parsed", "no_grammar")}
+    reasons = ", ".join(f"{n} {name}" for name, n in failed.items())
+    return f"{_count(sum(failed.values()), 'parse')} of code failed ({reasons})" if failed else ""
 
 
 def _read_query(name: str) -> str:

@@ -124,6 +124,14 @@ def test_original_that_changed_or_is_gone_is_not_shown(run: Run, timetable: Path
     assert ran.err.endswith("timetable/slots.py is not in the sources; it is not shown\n")
 
 
+def test_code_that_could_not_be_parsed_is_judged_and_told(run: Run, timetable: Path) -> None:
+    bomb = "```java\n" + "a<" * 10_000 + "\n```\n"
+    ran = run("check", "--index", "t.idx", stdin=bomb + ANSWER.read_text())
+    assert ran.status == 1 and ran.out.startswith("BLOCK  -")
+    told = r"dedup: \d parses? of code failed \(.*\d \w+\): judged by words and lexemes\n"
+    assert re.fullmatch(told, ran.err)
+
+
 def test_code_that_no_grammar_takes_is_told(run: Run, tmp_path: Path) -> None:
     (tmp_path / "script.pl").write_text("my $x = shift; print $x->{name} . 'a' for 1..3;\n" * 9)
     ran = run("index", "add", "p.idx", "script.pl")
