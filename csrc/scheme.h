@@ -28,7 +28,10 @@ struct Scheme {
   // Any run of so many tokens shared with a document holds one of its tiles whole.
   uint32_t guaranteed_tokens() const { return tile_stride + tile_size - 1; }
 
-  // Of lexemes, whose values are fewer and commoner than words: longer tiles, and no holes.
+  // Of lexemes, whose values are fewer and commoner than words: longer tiles, and no holes. With 14
+  // a query of ordinary code costs 0.2 ms against 1.4 million words, and renamed functions of 60
+  // tokens are found. Where a run is cut out, its first names lose their links and its brackets, so
+  // runs of S+k-1 lexemes are no promise: varied ones of 40 are found 98 times in 100.
   static Scheme code() {
     Scheme scheme;
     scheme.tile_size = 14;

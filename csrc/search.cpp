@@ -54,7 +54,7 @@ constexpr int32_t kLeastLexemes = 20;
 // And so many different shingles of it: rows of assignments align with each other in any two
 // programs, over 100 lexemes long, and have fewer.
 constexpr uint32_t kLeastDistinct = 12;
-constexpr uint32_t kMaxAnchors = 48;
+constexpr uint32_t kMaxAnchors = 48;  // bounds the work; a whole copy explains itself with a few
 
 constexpr size_t kShifts = 3;  // of a query's gapped seeds
 constexpr int32_t kShift[kShifts] = {0, 1, -1};
@@ -314,13 +314,18 @@ std::vector<Match> Searcher::search(std::string_view text, std::string_view prom
 
   Lexemes lexemes;
   lex(text, Comments::kAuto, lexemes);
-  Query code;
-  code.view = kCodeView;
-  code.lexemes = &lexemes;
-  code.starts = &lexemes.starts;
-  code.ends = &lexemes.ends;
-  key_lexemes(lexemes, key_, code.sequence);
-  prepare(code);
+  const auto query_of = [&](View view, const Lexemes& own, std::span<const UnitInfo> units) {
+    Query query;
+    query.view = view;
+    query.lexemes = &own;
+    query.starts = &own.starts;
+    query.ends = &own.ends;
+    for (const UnitInfo& unit : units) query.units.push_back(unit.tokens);
+    key_lexemes(own, key_, query.sequence);
+    prepare(query);
+    return query;
+  };
+  Query code = query_of(kCodeView, lexemes, {});
   if (!prompt.empty()) {
     Lexemes prompt_lexemes;
     lex(prompt, Comments::kAuto, prompt_lexemes);
@@ -330,14 +335,7 @@ std::vector<Match> Searcher::search(std::string_view text, std::string_view prom
   search_view(code, matches);
 
   if (syntax && syntax->ast.size() != 0) {
-    Query nodes;
-    nodes.view = kAstView;
-    nodes.lexemes = &syntax->ast;
-    nodes.starts = &syntax->ast.starts;
-    nodes.ends = &syntax->ast.ends;
-    for (const UnitInfo& unit : syntax->units) nodes.units.push_back(unit.tokens);
-    key_lexemes(syntax->ast, key_, nodes.sequence);
-    prepare(nodes);
+    Query nodes = query_of(kAstView, syntax->ast, syntax->units);
     if (!prompt.empty()) {
       nodes.supplied =
           supplied_as_in(lexemes.starts, lexemes.ends, code.supplied, syntax->ast.starts);

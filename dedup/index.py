@@ -47,7 +47,8 @@ Scheme = _core.Scheme
 LOCK = "LOCK"
 # What a writer holds in memory before it writes a segment: some 100 million tokens.
 SEGMENT_MEMORY_BYTES = 512 * 1024 * 1024
-# What parsing the code of a query may take; its lexemes are searched whatever comes of it.
+# What parsing the code of a query may take: some 500 kB of ordinary code, and less than half of the
+# 250 ms that a hostile one may cost. Its lexemes are searched whatever comes of it.
 QUERY_PARSE_S = 0.1
 # A query probes every segment, so a commit that leaves more merges the newest ones.
 MAX_SEGMENTS = 8

@@ -278,6 +278,7 @@ _PROFILES: Final = {
 }
 
 
+# Independent ones: forks and copies of one owner count once.
 _COMMON_OWNERS: Final = 5
 
 
