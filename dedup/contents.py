@@ -1,4 +1,4 @@
-"""What an index holds, as plain data: its documents one by one, and all of them counted."""
+"""What an index holds, as plain data: its documents one by one, and all of them corpora_of."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ __all__ = [
     "IndexInfo",
     "IndexedDocument",
     "VerifyReport",
-    "counted",
+    "corpora_of",
     "indexed_document",
     "numbers_of",
 ]
@@ -74,7 +74,7 @@ class IndexInfo:
     next_expiry : date or None
         When the next ones expire.
     tokens : int
-        Words; lexemes and nodes are not counted.
+        Words; lexemes and nodes are not corpora_of.
     bytes, bytes_per_token : int, float
         Of all segment files; per living token.
     corpora : dict
@@ -135,7 +135,7 @@ def numbers_of(segment: _core.Segment, selection: Selection) -> Iterator[int]:
             yield from segment.find_id(id)
 
 
-def counted(segments: Iterable[tuple[_core.Segment, bytes]]) -> dict[str, CorpusInfo]:
+def corpora_of(segments: Iterable[tuple[_core.Segment, bytes]]) -> dict[str, CorpusInfo]:
     """Documents and tokens of each corpus, of segments without what is dead in them."""
     corpora: dict[str, CorpusInfo] = {}
     for segment, dead in segments:

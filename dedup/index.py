@@ -20,6 +20,7 @@ from typing import Final, Literal, Self, get_args
 from dedup import _core
 from dedup.contents import CorpusInfo, IndexedDocument, IndexInfo, VerifyReport
 from dedup.document import Document
+from dedup.exchange import export
 from dedup.key import Key, KeyRing, default_key
 from dedup.lock import LOCK, take_lock
 from dedup.manifest import MANIFEST, Manifest, is_temporary, write_manifest
@@ -74,7 +75,7 @@ class Index:
         cls,
         path: str | Path,
         *,
-        key: Key | Literal["default"] | None = "default",
+        key: Key | Iterable[Key] | Literal["default"] | None = "default",
         scheme: Scheme | None = None,
         storage: _core.Storage | None = None,
     ) -> Self:
@@ -84,9 +85,10 @@ class Index:
         ----------
         path : path
             A directory that does not exist yet, is empty, or in which making one was cut short.
-        key : Key or None
+        key : Key, iterable of Key, or None
             The default is the user's key, made on first use. None builds an index that anyone who
-            holds its files can query.
+            holds its files can query. Of several the first is that of new documents, the others
+            are those of files to import.
         scheme : Scheme
             Shapes the fingerprints of words; can't be changed later. Those of code are shaped by
             ``Scheme.code()`` and ``Scheme.ast()``.
@@ -103,8 +105,7 @@ class Index:
         path, storage = Path(path), storage or _core.Storage()
         _make_folder(path, storage)
         _check_free(path, storage)  # before anything is put there
-        if key == "default":
-            key = default_key(create=True)
+        keys = [default_key(create=True)] if key == "default" else _listed(key)
         lock = take_lock(path, storage)
         try:
             _check_free(path, storage)  # again, as another may have been quicker
@@ -113,8 +114,9 @@ class Index:
                 view: {name: getattr(scheme, name) for name in _SCHEME_FIELDS}
                 for view, scheme in zip(get_args(View), schemes, strict=True)
             }
-            write_manifest(path, Manifest(0, key.id if key else 0, fields, ()), storage)
-            return cls._opened(path, KeyRing(key), storage, lock)
+            key_id = keys[0].id if keys else 0
+            write_manifest(path, Manifest(0, key_id, fields, ()), storage)
+            return cls._opened(path, KeyRing(keys), storage, lock)
         except BaseException:
             lock.release()
             raise
@@ -409,7 +411,7 @@ class Index:
             If no document fits, or they are under several keys.
         """
         selection = Selection.of(document=document, corpus=corpus, owner=owner, licence=licence)
-        return self.snapshot.export(Path(path), selection)
+        return export(self.snapshot, Path(path), selection, self._storage)
 
     def reload(self) -> bool:
         """Take up the newest committed generation; false if it is the one in use.
@@ -442,6 +444,10 @@ class Index:
         if self._writer is None:
             raise ValueError(f"{self.path}: open for reading; pass writable=True to change it")
         return self._writer
+
+
+def _listed(keys: Key | Iterable[Key] | None) -> list[Key]:
+    return [] if keys is None else [keys] if isinstance(keys, Key) else list(keys)
 
 
 def _make_folder(path: Path, storage: _core.Storage) -> None:

@@ -16,7 +16,7 @@ from dedup.contents import (
     IndexedDocument,
     IndexInfo,
     VerifyReport,
-    counted,
+    corpora_of,
     indexed_document,
     numbers_of,
 )
@@ -94,7 +94,6 @@ class Snapshot:
             have.get(str(path / entry.name)) or _open(path, entry, secrets, storage)
             for entry in manifest.segments
         ]
-        self._storage = storage
         self._parsers = parsers
         self._days: _Days | None = None
 
@@ -146,6 +145,17 @@ class Snapshot:
     def schemes(self) -> list[_core.Scheme]:
         """The parameters of the fingerprints of each view."""
         return [_core.Scheme(**self.manifest.schemes[view]) for view in get_args(View)]
+
+    @property
+    def dead(self) -> list[Tombstones]:
+        """Of each segment what is gone today."""
+        return self._now().dead
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it protects nothing today."""
+        entries = self.manifest.segments
+        return all(e.documents == count(dead) for e, dead in zip(entries, self.dead, strict=True))
 
     def gone_by(self, day: int) -> list[Tombstones]:
         """Of each segment what is gone by a day: the tombstones and what has expired."""
@@ -209,7 +219,7 @@ class Snapshot:
     def documents(self, selection: Selection | None = None) -> Iterator[IndexedDocument]:
         """The living documents, or those of them that are meant, in the order of the index."""
         wanted = selection or Selection()
-        dead = self._now().dead
+        dead = self.dead
         for number, segment in enumerate(self.segments):
             for index in numbers_of(segment, wanted):
                 if not is_dead(dead[number], index):
@@ -224,40 +234,10 @@ class Snapshot:
             for document in self.documents(Selection.of(document=id))
         )
 
-    def export(self, path: Path, selection: Selection) -> int:
-        """``Index.export`` of this generation."""
-        if path.absolute().parent == self.path.absolute():
-            raise ValueError(f"{path}: lies in the index itself; name a file elsewhere")
-        dead = self._now().dead
-        chosen: dict[int, list[int]] = {}
-        for number, segment in enumerate(self.segments):
-            for index in numbers_of(segment, selection):
-                wanted = not is_dead(dead[number], index)
-                if wanted and selection.fits(indexed_document(segment, index)):
-                    chosen.setdefault(number, []).append(index)
-        keys = sorted({self.segments[number].key_id for number in chosen})
-        if not keys:
-            raise ValueError(f"{self.path}: no document fits, so there is nothing to export")
-        if len(keys) > 1:
-            raise ValueError(
-                f"{self.path}: the documents that fit are under {len(keys)} keys "
-                f"({', '.join(_hex(key) or 'none' for key in keys)}), and a file has one; choose "
-                "fewer, or add their sources again to bring them under one key"
-            )
-        segments = [self.segments[number] for number in chosen]
-        rest = [
-            tombstones(sorted(set(range(segment.summary.documents)).difference(indices)))
-            for segment, indices in zip(segments, chosen.values(), strict=True)
-        ]
-        folder, secret = path.absolute().parent, self.secrets[keys[0]]
-        _core.merge_segments(segments, rest, secret, str(folder), path.name, self._storage)
-        self._storage.sync_folder(str(folder))
-        return sum(map(len, chosen.values()))
-
     def info(self) -> IndexInfo:
         """What is in it today."""
-        dead = self._now().dead
-        corpora = counted(zip(self.segments, dead, strict=True))
+        dead = self.dead
+        corpora = corpora_of(zip(self.segments, dead, strict=True))
         keys = {_hex(self.manifest.key_id): 0}
         for entry, gone in zip(self.manifest.segments, dead, strict=True):
             key = _hex(entry.key_id)

@@ -17,6 +17,7 @@ from dedup import _core, expiry
 from dedup.contents import indexed_document, numbers_of
 from dedup.document import Document
 from dedup.errors import CommitInDoubt, DedupError, SchemeMismatch
+from dedup.exchange import open_exported
 from dedup.key import Key, KeyRing
 from dedup.manifest import Entry, Manifest, remove_strays, write_manifest
 from dedup.parsers import Parsers
@@ -120,8 +121,12 @@ class Writer:
     def take(self, file: Path) -> int:
         """``Index.import_``."""
         self._require_going()
-        segment = self._opened(file)
-        segment.verify()
+        segment = open_exported(file, self._ring, self._storage)
+        if segment.schemes != self._schemes:
+            raise SchemeMismatch(
+                f"{file}: fingerprints under {segment.schemes}, the index is under "
+                f"{self._schemes}; export it from an index of the same scheme"
+            )
         key_id, rows = segment.key_id, range(segment.summary.documents)
         left_out = set(segment.expired(expiry.day_of(expiry.today())))
         left_out.update(n for n in rows if self._has(key_id, segment.document(n)))
@@ -249,21 +254,6 @@ class Writer:
 
     def _secret(self, key_id: int) -> bytes | None:
         return self._ring.secrets([key_id], str(self._path))[key_id]
-
-    def _opened(self, file: Path) -> _core.Segment:
-        """An exported file, if it may come into this index."""
-        key_id = _core.Segment.key_id_of(str(file), self._storage)
-        secret = self._ring.secrets([key_id], str(file))[key_id]
-        segment = _core.Segment(str(file), secret, self._storage)
-        for view, theirs, ours in zip(
-            self.snapshot.manifest.schemes, segment.schemes, self._schemes, strict=True
-        ):
-            if theirs != ours:
-                raise SchemeMismatch(
-                    f"{file}: its {view} has the scheme {theirs}, the index {ours}; export it "
-                    "again from an index of the same scheme"
-                )
-        return segment
 
     # ---- commits
 

@@ -415,7 +415,7 @@ def test_unreadable_input_leaves_the_others_judged(run: Run, books: Path, tmp_pa
         ),
         (["check", "fine.txt", "--index", "books.idx", "--no-key"], "keyed; pass the key"),
         (["index", "add", "books.idx", "books", "--url", "{x}"], "unknown field {x} in url templ"),
-        (["index", "add", "books", "fine.txt"], "books: no index here"),
+        (["index", "add", "books", "fine.txt"], "books: not empty (has 'moby.txt') and no index"),
         (["index", "info", "no.idx"], "no.idx: no index here"),
         (["index", "verify", "no.idx"], "no.idx: no index here"),
         (["index", "merge", "no.idx"], "no.idx: no index here"),

@@ -46,6 +46,7 @@ ORDER = [
     "parsers",
     "snapshot",
     "diff",
+    "exchange",
     "writer",
     "index",
     "policy",
@@ -54,6 +55,10 @@ ORDER = [
     "scan",
     "serve",
     "report",
+    "terminal",
+    "cli_options",
+    "cli_add",
+    "cli_index",
     "cli",
     "__main__",
 ]
