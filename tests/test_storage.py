@@ -1,6 +1,7 @@
 """Storage makes the calls it is told to, and fails as its hook says."""
 
 import errno
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 from dedup import _core
 from dedup._core import Storage
+from dedup.errors import FormatError
 
 Call = tuple[str, str, Any]
 
@@ -123,6 +125,16 @@ def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
     assert caught.value.errno == errno.EFBIG
 
 
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "f")
+    assert Storage().read(str(tmp_path / "f"), 10) == b""
+    with pytest.raises(OSError, match="cannot create"):
+        Storage().write(str(tmp_path / "f"), b"bytes")
+    os.mkfifo(tmp_path / "g")
+    with pytest.raises(FormatError, match="too short to be a segment"):
+        _core.Segment(str(tmp_path / "g"))
+
+
 def test_folders_are_made_with_those_above_and_synced(tmp_path: Path) -> None:
     hook = Recorder()
     storage = Storage(hook)
@@ -135,7 +147,12 @@ def test_folders_are_made_with_those_above_and_synced(tmp_path: Path) -> None:
         ("mkdir", str(tmp_path / "a" / "b"), None),
         ("fsync", str(tmp_path / "a"), None),
     ]
+    # Who made it may have been killed before it was synced.
+    hook.calls.clear()
     storage.make_folder(str(tmp_path / "a" / "b"))
+    assert [call for call in hook.calls if call[0] == "fsync"] == [
+        ("fsync", str(tmp_path / "a"), None)
+    ]
     assert storage.list(str(tmp_path)) == ["a"]
     assert storage.exists(str(tmp_path / "a")) and not storage.exists(str(tmp_path / "a" / "c"))
     with pytest.raises(FileNotFoundError):
