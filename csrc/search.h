@@ -1,14 +1,11 @@
 // One query against the segments of an index -> matches.
 //
-//   tokens -> seeds -> postings -> gate -> screen -> alignment -> fragments -> passages
+//   tokens -> seeds -> alignments (collect.h) -> passages
 //
 // This is done in each view: in the words of the query, in its lexemes, and, where the caller had
-// it parsed, in its syntax nodes. Postings that agree on a diagonal (document position less query
-// position) add up their idf; a place is opened once its evidence reaches log2(T) - 3 bits: one
-// seed with at most 8 postings, or several commoner ones. What alignment finds there is a fragment;
-// fragments of one document that lie near each other on both sides are one passage, so a passage
-// whose parts were moved about is still one match. A Searcher is immutable and may be used by many
-// threads.
+// it parsed, in its syntax nodes. What alignment finds is a fragment; fragments of one document
+// that lie near each other on both sides are one passage, so a passage whose parts were moved about
+// is still one match. A Searcher is immutable and may be used by many threads.
 #pragma once
 
 #include <array>
@@ -20,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-#include "align.h"
+#include "collect.h"
 #include "renaming.h"
 #include "segment.h"
 
@@ -69,11 +66,7 @@ class Searcher {
                             const CodeInfo* syntax = nullptr) const;
 
  private:
-  struct Query;
-  struct Fragment;
   struct Passage;
-  class Collector;
-  void prepare(Query& query) const;
   void mark_supplied(Query& query, const Sequence& prompt) const;
   void search_view(Query& query, std::vector<Match>& matches) const;
   std::optional<Match> judge(const Query& query, const Passage& passage) const;
