@@ -23,6 +23,7 @@
 #include "minhash.h"
 #include "search.h"
 #include "segment.h"
+#include "stream_search.h"
 #include "tokenize.h"
 #include "word_shingles.h"
 
@@ -807,10 +808,10 @@ void bind_index(py::module_& module) {
       },
       "segments"_a, "dead"_a, "key"_a, "folder"_a, "name"_a = "", "storage"_a = py::none());
 
-  py::class_<dedup::Searcher>(module, "Searcher")
+  py::class_<dedup::Searcher, std::shared_ptr<dedup::Searcher>>(module, "Searcher")
       .def(py::init([](const std::vector<SegmentPtr>& segments, const std::vector<py::bytes>& dead,
                        const std::optional<py::bytes>& key) {
-             return std::make_unique<dedup::Searcher>(read_only(segments), tombstones(dead),
+             return std::make_shared<dedup::Searcher>(read_only(segments), tombstones(dead),
                                                       token_key(key));
            }),
            "segments"_a, "dead"_a, "key"_a)
@@ -844,6 +845,38 @@ void bind_index(py::module_& module) {
           },
           "texts"_a, "parsed"_a = std::vector<std::pair<const Lexemes*, std::vector<Unit>>>(),
           "threads"_a = 1);
+
+  using dedup::StreamSearch;
+  py::class_<StreamSearch>(module, "StreamSearch")
+      .def(py::init([](const std::vector<std::shared_ptr<dedup::Searcher>>& searchers) {
+             return std::make_unique<StreamSearch>(
+                 std::vector<std::shared_ptr<const dedup::Searcher>>(searchers.begin(),
+                                                                     searchers.end()));
+           }),
+           "searchers"_a)
+      .def(
+          "feed",
+          [](StreamSearch& search, const py::object& text) {
+            const std::string_view bytes = utf8(text);
+            const py::gil_scoped_release release;
+            search.feed(bytes);
+          },
+          "text"_a)
+      .def("finish", &StreamSearch::finish, py::call_guard<py::gil_scoped_release>())
+      .def(
+          "next",
+          [](StreamSearch& search, std::uint64_t until) {
+            std::optional<dedup::StreamStep> step;
+            {
+              const py::gil_scoped_release release;
+              step = search.next(until);
+            }
+            if (!step) return py::object(py::none());
+            return py::object(
+                py::make_tuple(step->is_evidence, step->start, step->end, step->token));
+          },
+          "until"_a = 0)
+      .def_property_readonly("certain", &StreamSearch::certain);
 
   using dedup::Match;
   py::class_<Match>(module, "Found")

@@ -100,15 +100,13 @@ void Collector::collect() {
 
 void Collector::advance(std::span<const Seed> window) {
   if (view_.tokens() == 0) return;
-  const auto last_of = [&](const std::vector<Seed>& seeds, size_t span) {
-    if (query_.size() < span || seeds.size() != query_.size() - span + 1) return;
-    if (seeds.back() != kNoSeed) look_up(seeds.back(), static_cast<uint32_t>(seeds.size() - 1));
+  const auto look_up_new = [&](const std::vector<Seed>& seeds, uint32_t& next) {
+    for (; next < seeds.size(); ++next) {
+      if (seeds[next] != kNoSeed) look_up(seeds[next], next);
+    }
   };
-  last_of(query_.tiles, scheme_.tile_size);
-  for (size_t s = 0; s < kShifts && scheme_.gapped_shape; ++s) {
-    last_of(query_.gapped[s],
-            static_cast<size_t>(static_cast<int32_t>(scheme_.gapped_span()) + kShift[s]));
-  }
+  look_up_new(query_.tiles, next_tile_);
+  for (size_t s = 0; s < kShifts; ++s) look_up_new(query_.gapped[s], next_gapped_[s]);
   if (window.empty()) return;
   look_up_window(query_.size() - scheme_.window_size - scheme_.shingle_size + 1, window.data());
 }

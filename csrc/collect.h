@@ -83,8 +83,8 @@ class Collector {
 
   // Looks up every seed of the query.
   void collect();
-  // Looks up those that the last token of the query completes, while it is growing; of bands, those
-  // of the window that ends with it. `window` are its bands, empty if there is none.
+  // While the query is growing: looks up those that were added since the last call, and the bands
+  // of the window that ends with its last token, if there is one.
   void advance(std::span<const Seed> window);
 
  private:
@@ -122,6 +122,7 @@ class Collector {
   std::unordered_map<int64_t, uint32_t> explained_;  // `covered` by long alignments
   Postings found_;
   Scratch scratch_, raws_scratch_;
+  uint32_t next_tile_ = 0, next_gapped_[kShifts] = {};  // of a growing query
 };
 
 }  // namespace dedup

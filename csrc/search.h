@@ -54,6 +54,9 @@ class Searcher {
            TokenKey key);
 
   const std::vector<std::shared_ptr<const Segment>>& segments() const { return segments_; }
+  const Tombstones& dead(uint32_t segment) const { return dead_[segment]; }
+  const TokenKey& key() const { return key_; }
+  const Scheme& scheme(uint32_t view) const { return schemes_[view]; }
 
   // Whether any segment holds code, so that a query is worth lexing and parsing.
   bool has_code() const { return has_code_; }
