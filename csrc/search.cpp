@@ -112,17 +112,35 @@ Searcher::Searcher(std::vector<std::shared_ptr<const Segment>> segments,
   }
 }
 
-void Searcher::mark_supplied(Query& query, const Sequence& prompt) const {
+Supply Searcher::supply(std::string_view prompt) const {
+  const auto add_tiles = [&](Supply::Side& side, View view) {
+    const Scheme& scheme = schemes_[view];
+    for (uint32_t i = 0; i + scheme.tile_size <= side.sequence.size(); ++i) {
+      const Seed seed = tile_seed(side.sequence, i, scheme);
+      if (seed != kNoSeed) side.tiles.push_back({seed, i});
+    }
+    std::ranges::sort(side.tiles);
+  };
+  Supply supply;
+  Tokens tokens;
+  tokenize(prompt, tokens);
+  key_tokens(tokens, key_, supply.words.sequence);
+  add_tiles(supply.words, kTextView);
+  if (has_code_) {
+    Lexemes lexemes;
+    lex(prompt, Comments::kAuto, lexemes);
+    key_lexemes(lexemes, key_, supply.lexemes.sequence);
+    add_tiles(supply.lexemes, kCodeView);
+  }
+  return supply;
+}
+
+void Searcher::mark_supplied(Query& query, const Supply::Side& side) const {
   const Scheme& scheme = schemes_[query.view];
   const int32_t cost = measures_of(query.view).cost;
   query.supplied.assign(query.size(), false);
-  if (prompt.size() < scheme.tile_size) return;
-  std::vector<SeedEntry> entries;
-  for (uint32_t i = 0; i + scheme.tile_size <= prompt.size(); ++i) {
-    entries.push_back({tile_seed(prompt, i, scheme), i});
-  }
-  std::ranges::sort(entries);
-  const Fingerprints supply(prompt.fingerprints.data(), prompt.size());
+  const auto& entries = side.tiles;
+  const Fingerprints supply(side.sequence.fingerprints.data(), side.sequence.size());
   const auto least = kMatchGain * static_cast<int32_t>(scheme.guaranteed_tokens());
   Tracks tracks(kTrackBits);
   for (uint32_t q = 0; q < query.tiles.size(); ++q) {
@@ -159,7 +177,7 @@ static std::vector<bool> supplied_as_in(const std::vector<uint32_t>& other_start
   return supplied;
 }
 
-std::vector<Match> Searcher::search(std::string_view text, std::string_view prompt,
+std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
                                     const CodeInfo* syntax) const {
   std::vector<Match> matches;
   Tokens tokens;
@@ -168,18 +186,12 @@ std::vector<Match> Searcher::search(std::string_view text, std::string_view prom
   if (tokens.hashes.size() >= 0xFFFFFFF0) {
     throw ArgumentError("search: the query has over 2^32 tokens; cut it");
   }
-  Sequence supply;
   Query words;
   words.starts = &tokens.starts;
   words.ends = &tokens.ends;
   key_tokens(tokens, key_, words.sequence);
   prepare(words, schemes_[kTextView]);
-  if (!prompt.empty()) {
-    Tokens prompt_tokens;
-    tokenize(prompt, prompt_tokens);
-    key_tokens(prompt_tokens, key_, supply);
-    mark_supplied(words, supply);
-  }
+  if (supply) mark_supplied(words, supply->words);
   search_view(words, matches);
   if (!has_code_) return matches;
 
@@ -197,17 +209,12 @@ std::vector<Match> Searcher::search(std::string_view text, std::string_view prom
     return query;
   };
   Query code = query_of(kCodeView, lexemes, {});
-  if (!prompt.empty()) {
-    Lexemes prompt_lexemes;
-    lex(prompt, Comments::kAuto, prompt_lexemes);
-    key_lexemes(prompt_lexemes, key_, supply);
-    mark_supplied(code, supply);
-  }
+  if (supply) mark_supplied(code, supply->lexemes);
   search_view(code, matches);
 
   if (syntax && syntax->ast.size() != 0) {
     Query nodes = query_of(kAstView, syntax->ast, syntax->units);
-    if (!prompt.empty()) {
+    if (supply) {
       nodes.supplied =
           supplied_as_in(lexemes.starts, lexemes.ends, code.supplied, syntax->ast.starts);
     }

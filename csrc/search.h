@@ -46,6 +46,15 @@ struct Match {
   uint32_t first_line = 0, last_line = 0;  // of the document, from 1; 0 if it has none
 };
 
+// A request, prepared to be compared with what is generated for it.
+struct Supply {
+  struct Side {
+    Sequence sequence;
+    std::vector<SeedEntry> tiles;  // in order
+  };
+  Side words, lexemes;
+};
+
 class Searcher {
  public:
   // `dead[s]` are the documents of segment s to leave out. Throws ArgumentError if the segments'
@@ -61,16 +70,19 @@ class Searcher {
   // Whether any segment holds code, so that a query is worth lexing and parsing.
   bool has_code() const { return has_code_; }
 
+  // What a prompt supplies. Throws ArgumentError on invalid UTF-8.
+  Supply supply(std::string_view prompt) const;
+
   // Every match of the query, by where it begins in the query, best first. `syntax` is what parsing
   // the query gave, if it was parsed. What the query repeats from the prompt, in passages of at
   // least the guaranteed length, makes matches of its own, marked `supplied`; what goes before or
   // after does not. Throws ArgumentError on invalid UTF-8, FormatError if a damaged block is met.
-  std::vector<Match> search(std::string_view query, std::string_view prompt = {},
+  std::vector<Match> search(std::string_view query, const Supply* supply = nullptr,
                             const CodeInfo* syntax = nullptr) const;
 
  private:
   struct Passage;
-  void mark_supplied(Query& query, const Sequence& prompt) const;
+  void mark_supplied(Query& query, const Supply::Side& supply) const;
   void search_view(Query& query, std::vector<Match>& matches) const;
   std::optional<Match> judge(const Query& query, const Passage& passage) const;
   void assemble(const Query& query, std::vector<Fragment>& fragments,

@@ -105,9 +105,12 @@ bool StreamSearch::lex_to(uint64_t end) {
   return is_evidence;
 }
 
-std::optional<StreamStep> StreamSearch::next(uint64_t until) {
+std::optional<StreamStep> StreamSearch::next(uint64_t until, uint64_t until_byte) {
   std::optional<StreamStep> step;
-  while (read_ < tokens_.size() && !(step && (step->is_evidence || step->token == until))) {
+  const auto is_there = [&] {
+    return step->is_evidence || step->token == until || (until_byte && step->end >= until_byte);
+  };
+  while (read_ < tokens_.size() && !(step && is_there())) {
     step = StreamStep{false, tokens_.starts[read_], tokens_.ends[read_], read_ + 1};
     for (auto& part : parts_) {
       Sequence& words = part->words.query.sequence;

@@ -41,9 +41,12 @@ class StreamSearch {
   void feed(std::string_view utf8);
   // There is no more.
   void finish();
-  // Reads on until a token brings evidence, or token number `until` is read if that is not 0.
-  // Returns the last token read; none if all that is certain was read before.
-  std::optional<StreamStep> next(uint64_t until);
+  // Reads on until a token brings evidence, or is number `until`, or ends at byte `until_byte` or
+  // after it; 0 stands for never. Returns the last token read; none if all that is certain was read
+  // before.
+  std::optional<StreamStep> next(uint64_t until = 0, uint64_t until_byte = 0);
+  // Where token number `token`, which was read, begins.
+  uint64_t start_of(uint64_t token) const { return tokens_.starts.at(token - 1); }
   // Bytes up to which all was read when next() returned none.
   uint64_t certain() const { return certain_; }
 
