@@ -31,6 +31,8 @@ from dedup.tombstones import Tombstones, count, is_dead, tombstones, united
 if TYPE_CHECKING:
     from dedup.views import UnitRow
 
+    Parsed = tuple[_core.Lexemes | None, list[UnitRow]]
+
 __all__ = ["Session", "Snapshot"]
 
 # A reader that finds a segment gone reads the manifest again. A writer would have to commit and
@@ -74,9 +76,13 @@ class Session:
         """Whether the index holds any, so that a query is worth parsing."""
         return any(searcher.core.has_code for searcher in self._searchers)
 
-    def search(self, text: str) -> list[Match]:
-        """Every passage of `text` that is found in the index."""
-        ast, units = self._parsers.of_query(text) if self.has_code else (None, [])
+    def parsed(self, text: str) -> "Parsed":
+        """The syntax nodes of a query, None if it has no code, and its units."""
+        return self._parsers.of_query(text) if self.has_code else (None, [])
+
+    def search(self, text: str, parsed: "Parsed | None" = None) -> list[Match]:
+        """Every passage of `text` that is found in the index; `parsed` is what it was parsed to."""
+        ast, units = self.parsed(text) if parsed is None else parsed
         return joined(
             [
                 searcher.matches(searcher.core.search(text, supply, ast, units))
@@ -86,8 +92,7 @@ class Session:
 
     def search_batch(self, texts: list[str], threads: int) -> list[list[Match]]:
         """The same of many texts, on so many threads; the prompt is left out of account."""
-        none: tuple[_core.Lexemes | None, list[UnitRow]] = (None, [])
-        parsed = [self._parsers.of_query(text) if self.has_code else none for text in texts]
+        parsed = [self.parsed(text) for text in texts]
         answers = [
             [s.matches(found) for found in s.core.search_batch(texts, parsed, threads)]
             for s in self._searchers
