@@ -10,8 +10,8 @@ He reads the bytes by himself. Where a section is encrypted he is even told wher
 index without a key of the same documents, and attacks the bytes that stand there.
 
 Every attack is also made on that index without a key, where it must succeed: one that fails there
-shows nothing. Texts are the standard library of the running Python and tests/data/books, and what is
-named: text files, source code, JSON lines, also compressed, and folders of them.
+shows nothing. Texts are the standard library of the running Python and tests/data/books, and what
+is named: text files, source code, JSON lines, also compressed, and folders of them.
 """
 
 import argparse
@@ -208,7 +208,7 @@ class Layout:
 
 @dataclass
 class Segment:
-    """One stolen file: all its bytes, and a layout that it tells itself or that the thief was told."""
+    """One stolen file, and the layout that it tells itself or that the thief was told."""
 
     data: Bytes
     told: Layout | None = None
@@ -389,6 +389,12 @@ class Loot:
         return found
 
 
+def among(known: NDArray[np.generic], values: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Which values are among the known ones, which are in order."""
+    at = np.searchsorted(known, values)
+    return known[np.minimum(at, len(known) - 1)] == values if len(known) else at < 0
+
+
 def sliding(data: Bytes, size: int) -> Words:
     values = np.zeros(max(len(data) - size + 1, 0), np.uint64)
     for i in range(size):
@@ -501,7 +507,7 @@ def seeds_under_guessed_keys(loot: Loot, probes: Probes) -> Scores:
             first = rank * np.uint64(shape.positions + 1)
             rest = np.uint64(shape.width - 8)
             for value in (first >> rest, (first + np.uint64(shape.positions)) >> rest):
-                hits = np.maximum(hits, np.isin(home * 256 + value.astype(np.int64), known))
+                hits = np.maximum(hits, among(known, home * 256 + value.astype(np.int64)))
         starts = np.arange(len(seeds))
         best = np.maximum(best, probes.mean(hits, starts, TILE_SIZE))
     return best
@@ -521,7 +527,7 @@ def spans_of_words(loot: Loot, probes: Probes) -> Scores:
     score = np.zeros(len(probes))
     for size in (4, 8, 12, 24):
         known = np.unique(np.concatenate([windows(s.symbols, size) for s in loot.segments]))
-        found = np.isin(windows(probes.symbols, size), known)
+        found = among(known, windows(probes.symbols, size))
         score += probes.mean(found, np.arange(len(found)), size)
     return score
 
@@ -576,28 +582,39 @@ def repeated_words(loot: Loot, probes: Probes) -> Scores:
 
 
 def repeated_words_anywhere(loot: Loot, probes: Probes) -> Scores:
-    """The same with every byte of the files taken for a fingerprint, wherever sections lie."""
+    """The probe laid at every byte of the files, wherever their sections lie."""
     return repeated_words_in(loot.data, probes, most=12)
 
 
-def ranked(counts: NDArray[np.int64], most: int = 24) -> NDArray[np.int64]:
-    return np.pad(np.sort(counts)[::-1][:most], (0, max(most - len(counts), 0)))
+def ranked(values: NDArray[np.generic], most: int = 24) -> NDArray[np.int64]:
+    """How often the commonest values of each row come, highest first."""
+    rows = np.arange(len(values))[:, None] * 256
+    counts = np.bincount((rows + values).ravel(), minlength=256 * len(values)).reshape(-1, 256)
+    return -np.sort(-counts, axis=1)[:, :most]
 
 
 def histograms(loot: Loot, probes: Probes) -> Scores:
-    """Whole documents: how often the commonest words come, against each document's fingerprints."""
-    known: dict[int, list[NDArray[np.int64]]] = {}
-    for segment in loot.segments:
-        bounds = np.append(segment.layout.boundaries, segment.layout.tokens[TEXT_VIEW])
-        for first, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-            counts = np.bincount(segment.fingerprints[first:end], minlength=1)
-            known.setdefault(end - first, []).append(ranked(counts[counts > 0]))
+    """Whole documents: how often the commonest words come, against each document's fingerprints.
+
+    Where documents begin and end is told by their records; where these are encrypted, it can be at
+    any multiple of the probe's length as well as anywhere else.
+    """
     scores = np.full(len(probes), np.nan)
-    for number in np.flatnonzero(probes.is_whole):
-        size = int(probes.counts[number])
-        own = ranked(np.unique(probes.words(number), return_counts=True)[1])
-        others = known.get(size, [])
-        scores[number] = -min((int(np.abs(own - other).sum()) for other in others), default=size)
+    sizes = np.where(probes.is_whole, probes.counts, 0)
+    for size in np.unique(sizes[sizes > 0]).tolist():
+        found = []
+        for segment in loot.segments:
+            if segment.is_encrypted:
+                starts = np.arange(0, len(segment.fingerprints) - size + 1, size)
+            else:
+                bounds = np.append(segment.layout.boundaries, segment.layout.tokens[TEXT_VIEW])
+                starts = bounds[:-1][np.diff(bounds) == size]
+            found.append(ranked(segment.fingerprints[starts[:, None] + np.arange(size)]))
+        known = np.concatenate(found)
+        for number in np.flatnonzero(sizes == size):
+            _, own = np.unique(probes.words(number), return_inverse=True)
+            apart = np.abs(known - ranked(own[None, :] % 256)).sum(axis=1)
+            scores[number] = -apart.min(initial=2 * size)
     return scores
 
 
@@ -642,20 +659,19 @@ def names(loot: Loot, probes: Probes) -> Scores:
         *(siphash(key, hashes) for _, key in guesses(loot) if key),
     ]
     for form in forms:
-        scores += np.isin(form, loot.eights)
+        scores += among(loot.eights, form)
     threes = [loot.threes[sliding(np.frombuffer(id, np.uint8), 3)].mean() for id in ids]
     return scores + np.array(threes)
 
 
 def function_names(loot: Loot, probes: Probes) -> Scores:
     """Code: names of functions and classes of at least eight letters, as they are."""
-    scores = np.full(len(probes), np.nan)
-    for number, probe in enumerate(probes.items):
-        found = re.findall(r"(?:def|class) (\w{8,})", probe.text)
-        if found:
-            forms = np.array([first_eight(name.encode()) for name in found], np.uint64)
-            scores[number] = np.isin(forms, loot.eights).mean()
-    return scores
+    found = [re.findall(r"(?:def|class) (\w{8,})", probe.text) for probe in probes.items]
+    counts = np.array([len(one) for one in found])
+    forms = np.array([first_eight(name.encode()) for one in found for name in one], np.uint64)
+    owners = np.repeat(np.arange(len(probes)), counts)
+    hits = np.bincount(owners, among(loot.eights, forms), len(probes))
+    return np.where(counts > 0, hits / np.maximum(counts, 1), np.nan)
 
 
 def content_hashes(loot: Loot, probes: Probes) -> Scores:
@@ -664,7 +680,7 @@ def content_hashes(loot: Loot, probes: Probes) -> Scores:
     hashes = np.array([_core.xxh3_64(text) for text in texts], np.uint64)
     scores = np.zeros(len(probes))
     for _, key in guesses(loot):
-        scores += np.isin(hashes if key is None else siphash(key, hashes), loot.eights)
+        scores += among(loot.eights, hashes if key is None else siphash(key, hashes))
     scores += np.array([zlib.crc32(text) in loot.numbers for text in texts])
     return np.where(probes.is_whole, scores, np.nan)
 
@@ -811,6 +827,25 @@ def seeds_of_commit(seen: Loot, expected: Loot) -> float:
     return -apart - runs
 
 
+def places_of_seeds(segment: Segment) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each entry of the text view's table, between which seeds its bucket and tag put it."""
+    shape = segment.layout.shapes[TEXT_VIEW]
+    homes, tags = segment.tags()
+    step = 2.0 ** (shape.width - 8) / (shape.positions + 1)  # seeds of one home that share a tag
+    first = homes * (2.0**SEED_BITS / shape.buckets)
+    return first + tags * step - 1, first + (tags + 1.0) * step + 1
+
+
+def near(one: Segment, other: Segment) -> NDArray[np.bool_]:
+    """Which entries of the first table may be of a seed that the second one has."""
+    low, high = places_of_seeds(one)
+    others, ends = places_of_seeds(other)
+    if not len(others):
+        return np.zeros(len(low), np.bool_)
+    at = np.searchsorted(others, high) - 1  # both ends grow from entry to entry
+    return (at >= 0) & (ends[np.maximum(at, 0)] >= low)
+
+
 COMMIT_ATTACKS = [size_of_commit, manifest_of_commit, seeds_of_commit]
 
 # ---- figures -------------------------------------------------------------------------------------
@@ -875,7 +910,7 @@ def on_one_state(work: Path, probes: Probes) -> Iterator[Row]:
         areas = [area(*split(own[attack.__name__], probes.is_member)) for own in scores]
         yield Row(sentence(attack), *areas)
     areas = [area(*combined(own, probes.is_member)) for own in scores]
-    yield Row("All of the above, combined by a regression fitted on half of the probes", *areas)
+    yield Row("All of these, combined by a regression fitted on half of the probes", *areas)
 
 
 def on_two_states(work: Path, probes: Probes) -> Iterator[Row]:
@@ -926,6 +961,43 @@ def on_commits(work: Path, probes: Probes, trials: int) -> Iterator[Row]:
         yield Row(f"A commit of one document: {sentence(attack)}", *areas)
 
 
+def on_own_documents(work: Path, state: Path, probes: Probes, trials: int) -> Iterator[Row]:
+    """The thief has the probes put, one by one, into an index of his own under the owner's key.
+
+    What its table has more than before are the seeds of that probe, as buckets and tags tell them,
+    to be looked up in the table of the stolen index. Whoever can do this is more than a thief.
+    """
+    asked = [probe for probe in probes.items if probe.is_whole and probe.is_member][:trials]
+    asked += [probe for probe in probes.items if probe.is_whole and not probe.is_member][:trials]
+    # Texts of neither, so that his index resolves seeds as finely as the stolen one.
+    known = {probe.document.id for probe in asked}
+    base = [p.document for p in probes.items if not p.is_member and p.document.id not in known]
+    plain = Loot.of(state / "plain")
+    stolen = {"plain": plain, "keyed": Loot.of(state / "keyed", plain)}
+    areas = []
+    for kind, key in (("plain", None), ("keyed", SECRET)):
+        scores = []
+        own = work / kind
+        build(own, base, key)
+        build(work / f"{kind} twin", base, None)
+        with (
+            Index.open(own, key=key or "default", writable=True) as index,
+            Index.open(work / f"{kind} twin", writable=True) as twin,
+        ):
+            before = Loot.of(own, Loot.of(work / f"{kind} twin")).segments[0]
+            for probe in asked:
+                for each in (index, twin):
+                    each.add([Document("document", probe.text)])
+                    each.merge()
+                after = Loot.of(own, Loot.of(work / f"{kind} twin")).segments[0]
+                new = ~near(after, before)
+                found = near(after, stolen[kind].segments[0])[new]
+                scores.append(float(found.mean()) if len(found) else 0.0)
+        truth = np.array([probe.is_member for probe in asked])
+        areas.append(area(*split(np.array(scores), truth)))
+    yield Row("NOT A THIEF ALONE: his own copy of the probe is indexed under the same key", *areas)
+
+
 def measure(work: Path, probes: Probes, trials: int) -> Iterator[Row]:
     """The rows of all attacks, as they are made."""
     state = work / "state"
@@ -935,6 +1007,9 @@ def measure(work: Path, probes: Probes, trials: int) -> Iterator[Row]:
     commits = work / "commits"
     commits.mkdir()
     yield from on_commits(commits, probes, trials)
+    own = work / "own"
+    own.mkdir()
+    yield from on_own_documents(own, state, probes, min(trials, 100))
 
 
 def main() -> None:
@@ -946,10 +1021,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     probes = Probes(draw(options.texts, options.probes, tuple(options.words), options.seed))
+    code = sum(probe.document.id.endswith(".py") for probe in probes.items)
     print(
-        f"{len(probes):,} probes of {probes.counts.mean():.0f} words, half of them in the index, "
-        f"half of them whole documents, {sum(p.document.id.endswith('.py') for p in probes.items):,} "
-        "of code. AUC (95 % interval):\n"
+        f"{len(probes):,} probes of {probes.counts.mean():.0f} words, {code:,} of them Python; "
+        "half of them in the index, half of them whole documents. AUC (95 % interval):\n"
     )
     print("| attack | probes | without key | with the key |\n|---|---|---|---|", flush=True)
     rows = []
