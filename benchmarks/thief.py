@@ -58,13 +58,11 @@ class Probe:
 
 def works(paths: Sequence[Path]) -> Iterator[tuple[str, str]]:
     """Name and text of each work: a file, or what a row of JSON lines holds."""
-    library = Path(sysconfig.get_path("stdlib"))
-    folders = [ROOT / "tests/data/books", *paths, library]
-    for folder in folders:
+    for folder in paths:
         files = sorted(folder.rglob("*")) if folder.is_dir() else [folder]
         for file in files:
             inner = file.relative_to(folder).as_posix() if folder.is_dir() else file.name
-            if re.search(r"(^|/)(site-packages|tests?|idle_test|__pycache__)(/|$)", inner):
+            if re.search(r"(^|/)(site-packages|test|tests|idle_test|__pycache__)(/|$)", inner):
                 continue
             if file.name.endswith((".jsonl", ".jsonl.gz")):
                 data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else None
@@ -787,12 +785,12 @@ def other_states(members: list[Document], others: list[Document]) -> dict[str, l
     first = members[0]
     one_word = changed(first, text=first.text.replace(" the ", " a ", 1) + " more")
     return {
-        "one word changed": [one_word, *members[1:]],
-        "an id changed, texts as they were": [changed(first, id="x" + first.id[1:]), *members[1:]],
-        "a licence changed": [changed(first, licence="MIT"), *members[1:]],
-        "a document less": members[:-1],
+        "with one word changed": [one_word, *members[1:]],
+        "with an id changed": [changed(first, id="x" + first.id[1:]), *members[1:]],
+        "with a licence changed": [changed(first, licence="MIT"), *members[1:]],
+        "with a document less": members[:-1],
         "in another order": members[::-1],
-        "other documents": others,
+        "of other documents": others,
     }
 
 
@@ -809,7 +807,7 @@ def commits_of_one(folder: Path, documents: Sequence[Document], key: Key | None)
 
 
 def size_of_commit(seen: Loot, expected: Loot) -> float:
-    """Of the new file, against that of the candidate's own index."""
+    """The size of the new file against that of the candidate's own index."""
     return -abs(len(seen.segments[0].data) - len(expected.segments[0].data))
 
 
@@ -888,10 +886,16 @@ def sentence(attack: Callable[..., object]) -> str:
     return (attack.__doc__ or "").strip().split("\n")[0].rstrip(".")
 
 
+THIEF = "A thief who has the index"
+WATCHER = "A thief who has it from before and after a commit of one document: is it this one?"
+INSIDER = "A thief who also has a document of his own indexed under the key, and that index"
+
+
 @dataclass(frozen=True)
 class Row:
-    """One attack, on an index without a key and on one with a key."""
+    """One attack, on an index without a key and on one with a key, and who can make it."""
 
+    who: str
     attack: str
     plain: Area
     keyed: Area
@@ -907,10 +911,12 @@ def on_one_state(work: Path, probes: Probes) -> Iterator[Row]:
     for attack in ATTACKS:
         for loot, own in zip(loots, scores, strict=True):
             own[attack.__name__] = attack(loot, probes)
+        if np.isnan(scores[0][attack.__name__]).all():
+            continue  # no probe is of the kind it is for
         areas = [area(*split(own[attack.__name__], probes.is_member)) for own in scores]
-        yield Row(sentence(attack), *areas)
+        yield Row(THIEF, sentence(attack), *areas)
     areas = [area(*combined(own, probes.is_member)) for own in scores]
-    yield Row("All of these, combined by a regression fitted on half of the probes", *areas)
+    yield Row(THIEF, "All of these, by a regression fitted on half of the probes", *areas)
 
 
 def on_two_states(work: Path, probes: Probes) -> Iterator[Row]:
@@ -927,9 +933,7 @@ def on_two_states(work: Path, probes: Probes) -> Iterator[Row]:
             mixed = recovered(one, other, known)
             score = names(mixed, probes) + spans_of_words(mixed, probes)
             areas.append(area(*split(score, probes.is_member)))
-        yield Row(
-            f"Two indexes under one key, the other with {name}: ids and words' lengths", *areas
-        )
+        yield Row(THIEF, f"Two indexes combined, the other {name}: ids and lengths", *areas)
         for kind in ("plain", "keyed"):
             shutil.rmtree(work / f"{kind} 2")
 
@@ -958,7 +962,7 @@ def on_commits(work: Path, probes: Probes, trials: int) -> Iterator[Row]:
                 for candidates in (expected[: len(members)], expected[len(members) :])
             ]
             areas.append(area(np.array(scores[0]), np.array(scores[1])))
-        yield Row(f"A commit of one document: {sentence(attack)}", *areas)
+        yield Row(WATCHER, sentence(attack), *areas)
 
 
 def on_own_documents(work: Path, state: Path, probes: Probes, trials: int) -> Iterator[Row]:
@@ -995,7 +999,7 @@ def on_own_documents(work: Path, state: Path, probes: Probes, trials: int) -> It
                 scores.append(float(found.mean()) if len(found) else 0.0)
         truth = np.array([probe.is_member for probe in asked])
         areas.append(area(*split(np.array(scores), truth)))
-    yield Row("NOT A THIEF ALONE: his own copy of the probe is indexed under the same key", *areas)
+    yield Row(INSIDER, "The seeds that came with his copy of the probe, looked up", *areas)
 
 
 def measure(work: Path, probes: Probes, trials: int) -> Iterator[Row]:
@@ -1020,22 +1024,26 @@ def main() -> None:
     parser.add_argument("--commits", type=int, default=1000, help="of one document each")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    probes = Probes(draw(options.texts, options.probes, tuple(options.words), options.seed))
+    paths = [ROOT / "tests/data/books", Path(sysconfig.get_path("stdlib")), *options.texts]
+    probes = Probes(draw(paths, options.probes, tuple(options.words), options.seed))
     code = sum(probe.document.id.endswith(".py") for probe in probes.items)
     print(
         f"{len(probes):,} probes of {probes.counts.mean():.0f} words, {code:,} of them Python; "
         "half of them in the index, half of them whole documents. AUC (95 % interval):\n"
     )
-    print("| attack | probes | without key | with the key |\n|---|---|---|---|", flush=True)
-    rows = []
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as work:
         for row in measure(Path(work), probes, options.commits):
+            if not rows or rows[-1].who != row.who:
+                print(f"\n{row.who}\n\n| attack | probes | without key | with the key |")
+                print("|---|---|---|---|")
             rows.append(row)
-            print(
-                f"| {row.attack} | {row.plain.probes:,} | {row.plain} | {row.keyed} |", flush=True
-            )
-    best = max(rows, key=lambda row: abs(row.keyed.value - 0.5))
-    print(f"\nThe best attack on the index with a key: {best.attack}: {best.keyed}")
+            cells = (row.attack, f"{row.plain.probes:,}", row.plain, row.keyed)
+            print(f"| {' | '.join(map(str, cells))} |", flush=True)
+    best = max(
+        (row for row in rows if row.who == THIEF), key=lambda row: abs(row.keyed.value - 0.5)
+    )
+    print(f"\nThe best attack on an index with a key: {best.attack}: {best.keyed}")
 
 
 if __name__ == "__main__":
