@@ -155,6 +155,17 @@ class Probes:
     def __len__(self) -> int:
         return len(self.items)
 
+    @cached_property
+    def own_index(self) -> "Segment":
+        """All probes in an index that the thief makes himself, without a key."""
+        with tempfile.TemporaryDirectory() as work:
+            documents = [
+                Document(f"{number:06}-{probe.document.id}", probe.text)
+                for number, probe in enumerate(self.items)
+            ]
+            build(Path(work) / "own", documents, None)
+            return Loot.of(Path(work) / "own").segments[0]
+
     def words(self, number: int) -> Words:
         return self.hashes[self.offsets[number] : self.offsets[number + 1]]
 
@@ -201,7 +212,7 @@ class Layout:
     documents: int
     shapes: tuple[Shape, ...]
     code_lengths: Bytes  # of the text view's span map
-    boundaries: NDArray[np.int64]  # first token of each document, in the text view
+    boundaries: NDArray[np.int64]  # first token of each document in each view
 
 
 @dataclass
@@ -259,7 +270,7 @@ class Segment:
             )
         at, size = places[DOCUMENTS, 0]
         records = self.data[at : at + size].reshape(int(documents), 88)
-        boundaries = records[:, :4].copy().view("<u4").astype(np.int64).ravel()
+        boundaries = records[:, : 8 * VIEWS].copy().view("<u4")[:, ::2].astype(np.int64)
         spans = places[SPANS, TEXT_VIEW][0]
         return Layout(
             places,
@@ -325,15 +336,29 @@ class Segment:
         slots, homes = slots[inside], homes[inside]
         return homes, lines[slots // shape.capacity, 4 + slots % shape.capacity]
 
-    @cached_property
-    def runs(self) -> Counter[int]:
-        """How many seeds stand in the table so and so often, as far as tags tell."""
-        homes, tags = self.tags()
-        if not len(homes):
-            return Counter()
+    def runs(self, view: int = TEXT_VIEW) -> Counter[int]:
+        """How many seeds stand in a table so and so often, as far as tags tell."""
+        homes, tags = self.tags(view)
         codes = homes * 256 + tags
-        ends = np.flatnonzero(np.append(codes[1:] != codes[:-1], True))
+        ends = np.flatnonzero(np.append(codes[1:] != codes[:-1], len(codes) > 0))
         return Counter(np.diff(np.append(-1, ends)).tolist())
+
+    def entries(self, view: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Seed and position of every entry of a table that is not encrypted."""
+        shape, lines = self.layout.shapes[view], self.buckets(view)
+        heads = lines[: shape.buckets, :4].copy().view("<u2").astype(np.int64)
+        homes = np.repeat(np.arange(len(heads)), heads[:, 1])
+        before = np.cumsum(heads[:, 1]) - heads[:, 1]
+        slots = homes * shape.capacity + heads[homes, 0] + np.arange(len(homes)) - before[homes]
+        line, slot = slots // shape.capacity, slots % shape.capacity
+        rest = shape.width - 8
+        bits = (4 + shape.capacity) * 8 + slot * rest
+        byte = np.minimum(bits // 8, 56)
+        eight = lines[line[:, None], byte[:, None] + np.arange(8)].copy().view("<u8").ravel()
+        low = (eight >> (bits - byte * 8).astype(np.uint64)) & np.uint64((1 << rest) - 1)
+        value = lines[line, 4 + slot].astype(np.int64) << rest | low.astype(np.int64)
+        first = -(-(homes << SEED_BITS) // shape.buckets)
+        return first + value // (shape.positions + 1), value % (shape.positions + 1)
 
 
 @dataclass
@@ -405,7 +430,7 @@ def sliding(data: Bytes, size: int) -> Words:
 MULTIPLIER = 0x9E3779B97F4A7C15
 MASK = (1 << 64) - 1
 SEED_BITS = 34
-TILE_SIZE, TILE_STRIDE, LEAST_DISTINCT = 5, 8, 3
+TILE_SIZE, TILE_STRIDE = 5, 8
 
 
 def fmix64(values: Words) -> Words:
@@ -506,8 +531,15 @@ def seeds_under_guessed_keys(loot: Loot, probes: Probes) -> Scores:
             rest = np.uint64(shape.width - 8)
             for value in (first >> rest, (first + np.uint64(shape.positions)) >> rest):
                 hits = np.maximum(hits, among(known, home * 256 + value.astype(np.int64)))
+        # Of a text in the index every 8th tile is there, so the best of 8 ways to count on.
         starts = np.arange(len(seeds))
-        best = np.maximum(best, probes.mean(hits, starts, TILE_SIZE))
+        owners = probes.owner[starts]
+        inside = starts + TILE_SIZE <= probes.offsets[1:][owners]
+        ways = owners * TILE_STRIDE + (starts - probes.offsets[owners]) % TILE_STRIDE
+        size = len(probes) * TILE_STRIDE
+        found = np.bincount(ways[inside], hits[inside], size)
+        shares = found / (np.bincount(ways[inside], minlength=size) + 1)
+        best = np.maximum(best, shares.reshape(-1, TILE_STRIDE).max(axis=1))
     return best
 
 
@@ -605,7 +637,8 @@ def histograms(loot: Loot, probes: Probes) -> Scores:
             if segment.is_encrypted:
                 starts = np.arange(0, len(segment.fingerprints) - size + 1, size)
             else:
-                bounds = np.append(segment.layout.boundaries, segment.layout.tokens[TEXT_VIEW])
+                bounds = segment.layout.boundaries[:, TEXT_VIEW]
+                bounds = np.append(bounds, segment.layout.tokens[TEXT_VIEW])
                 starts = bounds[:-1][np.diff(bounds) == size]
             found.append(ranked(segment.fingerprints[starts[:, None] + np.arange(size)]))
         known = np.concatenate(found)
@@ -683,24 +716,29 @@ def content_hashes(loot: Loot, probes: Probes) -> Scores:
     return np.where(probes.is_whole, scores, np.nan)
 
 
-def repeated_tiles(loot: Loot, probes: Probes) -> Scores:
-    """Whole documents: how often their tiles repeat, against how often the table's tags do.
+def repeated_seeds(loot: Loot, probes: Probes) -> Scores:
+    """Whole documents: how often their seeds repeat, against how often tags of the tables do.
 
-    The thief takes the probes for all there is. If N of them have a tile that repeats m times, and
-    the table has K tags that do, each is in the index with odds of K to N - K.
+    The thief indexes all his probes himself, without a key, and sees how often each seed comes in
+    each of them. If N seeds of the probes repeat m times in one, and the stolen table has K that
+    do, each of them is in the index with odds of about K to N - K.
     """
-    own: list[list[int]] = []
-    total: Counter[int] = Counter()
-    for number, probe in enumerate(probes.items):
-        counts = np.unique(tile_sums(probes.words(number))[::TILE_STRIDE], return_counts=True)[1]
-        own.append(counts[counts > 1].tolist() if probe.is_whole else [])
-        total.update(set(own[-1]))
-    seen = sum((segment.runs for segment in loot.segments), Counter())
-    scores = np.full(len(probes), np.nan)
-    for number in np.flatnonzero(probes.is_whole):
-        scores[number] = sum(
-            math.log((seen[m] + 0.1) / (max(total[m] - seen[m], 0) + 0.1)) for m in own[number]
-        )
+    scores = np.where(probes.is_whole, 0.0, np.nan)
+    for view in range(VIEWS):
+        seeds, positions = probes.own_index.entries(view)
+        bounds = probes.own_index.layout.boundaries[:, view]
+        owners = np.searchsorted(bounds, positions, "right") - 1
+        pairs, counts = np.unique(np.stack([owners, seeds]), axis=1, return_counts=True)
+        total = Counter(counts.tolist())
+        seen: Counter[int] = sum((segment.runs(view) for segment in loot.segments), Counter())
+        most = max([*total, *seen, 1])
+        odds = np.zeros(most + 1)
+        for m in range(2, most + 1):
+            odds[m] = math.log((seen[m] + 0.5) / (max(total[m] - seen[m], 0) + 0.5))
+        # Each number of times counts once for a document: its seeds are not independent.
+        once = np.unique(np.stack([pairs[0], counts]), axis=1)
+        own = np.bincount(once[0], odds[once[1]], len(probes))
+        scores += own
     return scores
 
 
@@ -715,7 +753,7 @@ ATTACKS: list[Attack] = [
     names,
     function_names,
     content_hashes,
-    repeated_tiles,
+    repeated_seeds,
 ]
 
 
@@ -821,7 +859,7 @@ def seeds_of_commit(seen: Loot, expected: Loot) -> float:
     """How many seeds the buckets tell of, and how often they repeat."""
     one, other = seen.segments[0], expected.segments[0]
     apart = sum(abs(len(one.tags(view)[0]) - len(other.tags(view)[0])) for view in range(VIEWS))
-    runs = sum(abs(one.runs[m] - other.runs[m]) for m in {*one.runs, *other.runs} if m > 1)
+    runs = sum(abs(one.runs()[m] - other.runs()[m]) for m in {*one.runs(), *other.runs()} if m > 1)
     return -apart - runs
 
 
@@ -911,8 +949,9 @@ def on_one_state(work: Path, probes: Probes) -> Iterator[Row]:
     for attack in ATTACKS:
         for loot, own in zip(loots, scores, strict=True):
             own[attack.__name__] = attack(loot, probes)
-        if np.isnan(scores[0][attack.__name__]).all():
-            continue  # no probe is of the kind it is for
+        asked = ~np.isnan(scores[0][attack.__name__])
+        if min(np.sum(asked & probes.is_member), np.sum(asked & ~probes.is_member)) < 20:
+            continue  # too few probes are of the kind it is for
         areas = [area(*split(own[attack.__name__], probes.is_member)) for own in scores]
         yield Row(THIEF, sentence(attack), *areas)
     areas = [area(*combined(own, probes.is_member)) for own in scores]

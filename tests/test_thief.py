@@ -32,7 +32,7 @@ def rows(thief: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 
 # These texts are too short and too few for it.
-_TOO_WEAK = "Whole documents: how often their tiles repeat"
+_TOO_WEAK = "Whole documents: how often their seeds repeat"
 
 
 def test_every_attack_tells_the_texts_of_an_index_without_key(rows: dict[str, Any]) -> None:
