@@ -580,7 +580,10 @@ def repeated_words_in(bytes_: Bytes, probes: Probes, most: int = 40) -> Scores:
     neighbours that differ must differ there as well.
     """
     longest = 64
-    at = {d: np.flatnonzero(bytes_[d:] == bytes_[:-d]) for d in range(1, longest + 1)}
+    is_used = bytes_ != 0  # the rest is mostly padding
+    at = {
+        d: np.flatnonzero((bytes_[d:] == bytes_[:-d]) & is_used[d:]) for d in range(1, longest + 1)
+    }
     chance = max(np.mean([len(places) for places in at.values()]) / max(len(bytes_), 1), 1e-6)
     gain, loss = math.log(0.995 / chance), math.log(0.005 / (1 - chance))
     scores = np.zeros(len(probes))
@@ -595,13 +598,19 @@ def repeated_words_in(bytes_: Bytes, probes: Probes, most: int = 40) -> Scores:
         if not len(starts):
             scores[number] = loss * len(pairs)
             continue
-        kept = np.zeros(len(starts))
-        for i, j in pairs:
-            kept += np.where(bytes_[starts + i] == bytes_[starts + j], gain, loss)
         words = probes.words(number)
-        for i in range(0, min(len(words) - 1, most)):
-            if words[i] != words[i + 1]:
-                kept -= np.where(bytes_[starts + i] == bytes_[starts + i + 1], gain, 0)
+        rules = [(i, j, gain, loss) for i, j in pairs.tolist()]
+        rules += [
+            (i, i + 1, -gain, 0.0)
+            for i in range(min(len(words) - 1, most))
+            if words[i] != words[i + 1]
+        ]
+        kept = np.zeros(len(starts), np.float32)
+        for done, (i, j, equal, unequal) in enumerate(rules, 1):
+            kept += np.where(bytes_[starts + i] == bytes_[starts + j], equal, unequal)
+            if done % 4 == 0 and len(starts) > 100:
+                good = kept >= kept.max() - 2 * gain  # the others hardly catch up
+                starts, kept = starts[good], kept[good]
         scores[number] = kept.max()
     return scores
 
