@@ -35,15 +35,16 @@ between, a writer has merged, and there is a newer manifest to read.
 import base64
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import xxhash
 
 from dedup import _core
 from dedup.errors import CommitInDoubt, FormatError
+from dedup.match import View
 from dedup.tombstones import Tombstones, count, united
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "MANIFEST",
     "Entry",
     "Manifest",
+    "fields_of",
     "is_segment_name",
     "is_temporary",
     "read_manifest",
@@ -63,6 +65,19 @@ MANIFEST: Final = "MANIFEST"
 
 # What a reader of this release understands beyond the format version.
 _FEATURES: Final[frozenset[str]] = frozenset()
+
+_SCHEME_FIELDS: Final = (
+    "tile_size",
+    "tile_stride",
+    "gapped_shape",
+    "gapped_stride",
+    "window_size",
+    "window_stride",
+    "shingle_size",
+    "bands",
+    "rows",
+    "least_distinct",
+)
 
 # Tombstones of some 10^9 documents; more is no manifest.
 _MAX_BYTES: Final = 1 << 28
@@ -108,6 +123,14 @@ class Manifest:
     def key_ids(self) -> list[int]:
         """The ids of all keys it takes to read and to write this; 0 is no key."""
         return list(dict.fromkeys([self.key_id, *(entry.key_id for entry in self.segments)]))
+
+
+def fields_of(schemes: Sequence[_core.Scheme]) -> dict[str, dict[str, int]]:
+    """The parameters of the scheme of each view, by name."""
+    return {
+        view: {name: getattr(scheme, name) for name in _SCHEME_FIELDS}
+        for view, scheme in zip(get_args(View), schemes, strict=True)
+    }
 
 
 def is_segment_name(name: str) -> bool:
@@ -206,12 +229,7 @@ def read_manifest(path: Path, storage: _core.Storage) -> Manifest:
                 f"{file}: needs {', '.join(sorted(unknown))}, which this dedup does not know; "
                 "use a newer release or build the index again"
             )
-        return Manifest(
-            generation=int(body["generation"]),
-            key_id=int(body["key_id"], 16),
-            schemes={view: dict(scheme) for view, scheme in body["schemes"].items()},
-            segments=tuple(_entries(body["segments"])),
-        )
+        return _manifest_of(body)
     except FormatError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -235,15 +253,28 @@ def _checksum(body: dict[str, Any]) -> str:
     return xxhash.xxh3_64_hexdigest(canonical)
 
 
-def _entries(segments: list[dict[str, Any]]) -> Iterator[Entry]:
-    for entry in segments:
-        name = entry["name"]
-        if not is_segment_name(name):
-            raise ValueError(name)
-        yield Entry(
-            name,
-            int(entry["bytes"]),
-            int(entry["documents"]),
-            int(entry["key_id"], 16),
-            base64.b64decode(entry["dead"], validate=True).rstrip(b"\0"),
-        )
+def _manifest_of(body: dict[str, Any]) -> Manifest:
+    schemes = {view: _core.Scheme(**body["schemes"][view]) for view in get_args(View)}
+    segments = tuple(_entry_of(entry) for entry in body["segments"])
+    if len({entry.name for entry in segments}) < len(segments):
+        raise ValueError("a segment is named twice")
+    return Manifest(
+        generation=int(body["generation"]),
+        key_id=int(body["key_id"], 16),
+        schemes=fields_of(list(schemes.values())),
+        segments=segments,
+    )
+
+
+def _entry_of(body: dict[str, Any]) -> Entry:
+    entry = Entry(
+        body["name"],
+        int(body["bytes"]),
+        int(body["documents"]),
+        int(body["key_id"], 16),
+        base64.b64decode(body["dead"], validate=True).rstrip(b"\0"),
+    )
+    last = len(entry.dead) * 8 - 8 + entry.dead[-1].bit_length() if entry.dead else 0
+    if not is_segment_name(entry.name) or last > entry.documents or entry.documents < 0:
+        raise ValueError(entry.name)
+    return entry

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 from dedup import _core, expiry
 from dedup.contents import (
@@ -31,7 +31,9 @@ from dedup.tombstones import Tombstones, count, is_dead, tombstones, united
 if TYPE_CHECKING:
     from dedup.views import UnitRow
 
-__all__ = ["Snapshot"]
+    Parsed = tuple[_core.Lexemes | None, list[UnitRow]]
+
+__all__ = ["Session", "Snapshot"]
 
 # A reader that finds a segment gone reads the manifest again. A writer would have to commit and
 # merge as often while one reader opens a few files.
@@ -55,6 +57,51 @@ class _Searcher:
 
     def matches(self, found: list[_core.Found]) -> list[Match]:
         return [match_of(one, self._segments[one.segment]) for one in found]
+
+
+class Session:
+    """Queries to one generation, as of one day, that answer to one prompt; made by ``Snapshot``."""
+
+    def __init__(
+        self, searchers: list[_Searcher], parsers: Parsers, prompt: str | None = None
+    ) -> None:
+        self._searchers = searchers
+        self._parsers = parsers
+        self._supplies = [
+            None if prompt is None else searcher.core.supply(prompt) for searcher in searchers
+        ]
+
+    @property
+    def has_code(self) -> bool:
+        """Whether the index holds any, so that a query is worth parsing."""
+        return any(searcher.core.has_code for searcher in self._searchers)
+
+    def parsed(self, text: str) -> "Parsed":
+        """The syntax nodes of a query, None if it has no code, and its units."""
+        return self._parsers.of_query(text) if self.has_code else (None, [])
+
+    def search(self, text: str, parsed: "Parsed | None" = None) -> list[Match]:
+        """Every passage of `text` that is found in the index; `parsed` is what it was parsed to."""
+        ast, units = self.parsed(text) if parsed is None else parsed
+        return joined(
+            [
+                searcher.matches(searcher.core.search(text, supply, ast, units))
+                for searcher, supply in zip(self._searchers, self._supplies, strict=True)
+            ]
+        )
+
+    def search_batch(self, texts: list[str], threads: int) -> list[list[Match]]:
+        """The same of many texts, on so many threads; the prompt is left out of account."""
+        parsed = [self.parsed(text) for text in texts]
+        answers = [
+            [s.matches(found) for found in s.core.search_batch(texts, parsed, threads)]
+            for s in self._searchers
+        ]
+        return [joined(list(parts)) for parts in zip(*answers, strict=True)] or [[] for _ in texts]
+
+    def stream(self) -> _core.StreamSearch:
+        """What reads a query that arrives in pieces."""
+        return _core.StreamSearch([searcher.core for searcher in self._searchers])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +152,7 @@ class Snapshot:
         storage: _core.Storage,
         parsers: Parsers,
         known: "Snapshot | None" = None,
-    ) -> Self:
+    ) -> "Snapshot":
         """The generation that was committed last; `known` itself if that is the one.
 
         Raises
@@ -119,7 +166,7 @@ class Snapshot:
         """
         manifest = read_manifest(path, storage)
         for _ in range(_MAX_RETRIES):
-            if isinstance(known, cls) and manifest == known.manifest:
+            if known is not None and manifest == known.manifest:
                 return known
             try:
                 secrets = ring.secrets(manifest.key_ids, str(path))
@@ -157,19 +204,15 @@ class Snapshot:
         entries = self.manifest.segments
         return all(e.documents == count(dead) for e, dead in zip(entries, self.dead, strict=True))
 
-    def gone_by(self, day: int) -> list[Tombstones]:
-        """Of each segment what is gone by a day: the tombstones and what has expired."""
-        return [
-            united(entry.dead, tombstones(segment.expired(day)))
-            for entry, segment in zip(self.manifest.segments, self.segments, strict=True)
-        ]
-
     def _now(self) -> _Days:
         """As of today: a process that runs past midnight lets go of what expires then."""
         day = expiry.day_of(expiry.today())
         now = self._days
         if now is None or not now.hold(day):
-            dead = self.gone_by(day)
+            dead = [
+                united(entry.dead, tombstones(segment.expired(day)))
+                for entry, segment in zip(self.manifest.segments, self.segments, strict=True)
+            ]
             groups: dict[int, list[int]] = defaultdict(list)
             for number, entry in enumerate(self.manifest.segments):
                 groups[entry.key_id].append(number)
@@ -190,29 +233,17 @@ class Snapshot:
 
     # ---- searching
 
+    def session(self, prompt: str | None = None) -> Session:
+        """Queries that answer to one prompt, which is read once."""
+        return Session(self._now().searchers, self._parsers, prompt)
+
     def search(self, text: str, prompt: str | None = None) -> list[Match]:
         """``Index.search`` in this generation."""
-        searchers = self._now().searchers
-        ast, units = self._parsed(searchers, text)
-        return joined([s.matches(s.core.search(text, prompt, ast, units)) for s in searchers])
+        return self.session(prompt).search(text)
 
     def search_batch(self, texts: list[str], threads: int = 1) -> list[list[Match]]:
         """``Index.search_batch`` in this generation."""
-        searchers = self._now().searchers
-        parsed = [self._parsed(searchers, text) for text in texts]
-        answers = [
-            [s.matches(found) for found in s.core.search_batch(texts, parsed, threads)]
-            for s in searchers
-        ]
-        return [joined(list(parts)) for parts in zip(*answers, strict=True)] or [[] for _ in texts]
-
-    def _parsed(
-        self, searchers: list[_Searcher], text: str
-    ) -> "tuple[_core.Lexemes | None, list[UnitRow]]":
-        """The syntax nodes of a query and its units, if it has code and so has the index."""
-        if not any(searcher.core.has_code for searcher in searchers):
-            return None, []
-        return self._parsers.of_query(text)
+        return self.session().search_batch(texts, threads)
 
     # ---- documents
 
@@ -279,8 +310,12 @@ def _open(
     file = path / entry.name
     try:
         segment = _core.Segment(str(file), secrets[entry.key_id], storage)
-        summary = segment.summary
-        if (summary.bytes, summary.documents) == (entry.bytes, entry.documents):
+        summary = segment.summary  # its name is that of its content, whatever the file is called
+        if (summary.name, summary.bytes, summary.documents) == (
+            entry.name,
+            entry.bytes,
+            entry.documents,
+        ):
             return segment
     except FileNotFoundError:
         raise _Missing(file) from None
