@@ -26,7 +26,7 @@ import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -316,25 +316,50 @@ class Segment:
         return np.frombuffer(bytes(found), np.uint8)
 
     def buckets(self, view: int = TEXT_VIEW) -> Bytes:
-        """The 64-byte lines of a seed table."""
-        shape = self.layout.shapes[view]
+        """The 64-byte lines at the place of a seed table, and some behind it."""
         offset = self.layout.sections[SEEDS, view][0] + 64
-        lines = self.data[offset : offset + 64 * shape.total]
+        total = self.layout.shapes[view].total + (64 if self.is_encrypted else 0)
+        lines = self.data[offset : offset + 64 * total]
         return lines[: len(lines) // 64 * 64].reshape(-1, 64)
+
+    def heads(self, view: int = TEXT_VIEW) -> NDArray[np.int64]:
+        """First slot and number of entries of each bucket, as far as they can be those of a table.
+
+        Entries stand one behind another, so each header but an empty one follows from those
+        before it. Nothing is left where they are encrypted, or where no table lies.
+        """
+        shape = self.layout.shapes[view]
+        heads = self.buckets(view)[:, :4].copy().view("<u2").astype(np.int64)
+        next_slot = 0
+        for bucket, (first, count) in enumerate(heads.tolist()):
+            start = max(next_slot, bucket * shape.capacity)
+            if first != (start - bucket * shape.capacity if count else 0):
+                return heads[:bucket]
+            next_slot = start + count if count else next_slot
+        return heads
+
+    def shape(self, view: int = TEXT_VIEW) -> Shape:
+        """That of the table which the headers tell of; its size need not be the one told."""
+        told, entries = self.layout.shapes[view], int(self.heads(view)[:, 1].sum())
+        buckets = int(entries / (told.capacity * 0.94)) + 1
+        width = (((1 << SEED_BITS) // buckets + 1) * (told.positions + 1)).bit_length()
+        return replace(told, entries=entries, buckets=buckets, width=max(width, 9))
 
     def tags(self, view: int = TEXT_VIEW) -> tuple[NDArray[np.int64], Bytes]:
         """Home bucket and tag of every entry of a seed table, in order."""
-        shape, lines = self.layout.shapes[view], self.buckets(view)
-        heads = lines[: shape.buckets, :4].copy().view("<u2").astype(np.int64)
-        counts = heads[:, 1]
-        if counts.sum() > 4 * shape.entries + 64:  # no headers: encrypted
-            return np.zeros(0, np.int64), np.zeros(0, np.uint8)
+        homes, slots = self._slots(view)
+        capacity = self.layout.shapes[view].capacity
+        return homes, self.buckets(view)[slots // capacity, 4 + slots % capacity]
+
+    def _slots(self, view: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Home bucket of every entry, and its slot counted from the start of the table."""
+        capacity, heads = self.layout.shapes[view].capacity, self.heads(view)
+        firsts, counts = heads[:, 0], heads[:, 1]
         homes = np.repeat(np.arange(len(heads)), counts)
         rank = np.arange(len(homes)) - np.repeat(np.cumsum(counts) - counts, counts)
-        slots = homes * shape.capacity + heads[homes, 0] + rank
-        inside = slots // shape.capacity < len(lines)
-        slots, homes = slots[inside], homes[inside]
-        return homes, lines[slots // shape.capacity, 4 + slots % shape.capacity]
+        slots = homes * capacity + firsts[homes] + rank
+        inside = slots < len(self.buckets(view)) * capacity
+        return homes[inside], slots[inside]
 
     def runs(self, view: int = TEXT_VIEW) -> Counter[int]:
         """How many seeds stand in a table so and so often, as far as tags tell."""
@@ -346,10 +371,7 @@ class Segment:
     def entries(self, view: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Seed and position of every entry of a table that is not encrypted."""
         shape, lines = self.layout.shapes[view], self.buckets(view)
-        heads = lines[: shape.buckets, :4].copy().view("<u2").astype(np.int64)
-        homes = np.repeat(np.arange(len(heads)), heads[:, 1])
-        before = np.cumsum(heads[:, 1]) - heads[:, 1]
-        slots = homes * shape.capacity + heads[homes, 0] + np.arange(len(homes)) - before[homes]
+        homes, slots = self._slots(view)
         line, slot = slots // shape.capacity, slots % shape.capacity
         rest = shape.width - 8
         bits = (4 + shape.capacity) * 8 + slot * rest
@@ -519,7 +541,7 @@ def seeds_under_guessed_keys(loot: Loot, probes: Probes) -> Scores:
         seeds = fmix64(tile_sums(words)) >> np.uint64(64 - SEED_BITS)
         hits = np.zeros(len(seeds))
         for segment in loot.segments:
-            shape = segment.layout.shapes[TEXT_VIEW]
+            shape = segment.shape()
             homes, tags = segment.tags()
             known = np.unique(homes * 256 + tags)
             if not len(known):
@@ -867,14 +889,14 @@ def manifest_of_commit(seen: Loot, expected: Loot) -> float:
 def seeds_of_commit(seen: Loot, expected: Loot) -> float:
     """How many seeds the buckets tell of, and how often they repeat."""
     one, other = seen.segments[0], expected.segments[0]
-    apart = sum(abs(len(one.tags(view)[0]) - len(other.tags(view)[0])) for view in range(VIEWS))
+    apart = abs(len(one.tags()[0]) - len(other.tags()[0]))  # words: the others lie behind it
     runs = sum(abs(one.runs()[m] - other.runs()[m]) for m in {*one.runs(), *other.runs()} if m > 1)
     return -apart - runs
 
 
 def places_of_seeds(segment: Segment) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of each entry of the text view's table, between which seeds its bucket and tag put it."""
-    shape = segment.layout.shapes[TEXT_VIEW]
+    shape = segment.shape()
     homes, tags = segment.tags()
     step = 2.0 ** (shape.width - 8) / (shape.positions + 1)  # seeds of one home that share a tag
     first = homes * (2.0**SEED_BITS / shape.buckets)
@@ -1061,7 +1083,7 @@ def measure(work: Path, probes: Probes, trials: int) -> Iterator[Row]:
     yield from on_commits(commits, probes, trials)
     own = work / "own"
     own.mkdir()
-    yield from on_own_documents(own, state, probes, min(trials, 100))
+    yield from on_own_documents(own, state, probes, min(trials, 50))
 
 
 def main() -> None:
