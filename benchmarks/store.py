@@ -375,8 +375,8 @@ def report(options: argparse.Namespace, work: Path) -> Iterator[tuple[str, str]]
     rate = again["bytes"] / again["seconds"] / MIB
     yield (
         f"merge {built['segments']} segments to {again['segments']}",
-        f"{again['seconds']:.1f} s, processor {again['processor']:.1f} s, {rate:.0f} MiB/s, peak memory {again['peak']:.0f} MiB, without "
-        f"mapped files {again['own']:.0f}",
+        f"{again['seconds']:.1f} s, processor {again['processor']:.1f} s, {rate:.0f} MiB/s, peak "
+        f"memory {again['peak']:.0f} MiB, without mapped files {again['own']:.0f}",
     )
 
     for folder, segments in ((merged, again["segments"]), (parts, built["segments"])):
@@ -446,6 +446,8 @@ def main() -> None:
     parser.add_argument("--commits", type=int, default=100)
     parser.add_argument("--step", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.tokens < 10**6:
+        parser.error("--tokens: at least 1000000, so that there are documents to copy from")
     if options.step:
         name, arguments = options.step
         print(json.dumps(STEPS[name](**json.loads(arguments))), flush=True)
