@@ -510,20 +510,89 @@ dedup::TokenKey token_key(const std::optional<py::bytes>& key) {
 }
 
 using SegmentPtr = std::shared_ptr<dedup::Segment>;
+using StoragePtr = std::shared_ptr<dedup::Storage>;
+
+StoragePtr storage_or_default(const StoragePtr& storage) {
+  return storage ? storage : std::make_shared<dedup::Storage>();
+}
+
+// A Python function as a hook: hook(call, path, detail) -> int or None.
+dedup::StorageHook storage_hook(py::object function) {
+  if (function.is_none()) return {};
+  // Let go of wherever the storage ends, which may be without the GIL.
+  const std::shared_ptr<py::object> held(new py::object(std::move(function)), [](py::object* held) {
+    const py::gil_scoped_acquire acquire;
+    delete held;
+  });
+  return [held](const dedup::StorageCall& call) {
+    const py::gil_scoped_acquire acquire;
+    py::object detail = py::none();
+    if (std::string_view(call.name) == "write") {
+      detail = py::bytes(call.detail.data(), call.detail.size());
+    } else if (!call.detail.empty()) {
+      detail = py::str(call.detail.data(), call.detail.size());
+    }
+    const py::object verdict = (*held)(call.name, call.path, detail);
+    return verdict.is_none() ? 0 : verdict.cast<int>();
+  };
+}
+
+void bind_storage(py::module_& module) {
+  using namespace py::literals;
+  using dedup::Storage;
+  using Release = py::call_guard<py::gil_scoped_release>;
+  py::class_<dedup::StorageLock>(module, "StorageLock")
+      .def("release", &dedup::StorageLock::release);
+  py::class_<Storage, StoragePtr>(module, "Storage")
+      .def(py::init([](py::object hook) {
+             return std::make_shared<Storage>(storage_hook(std::move(hook)));
+           }),
+           "hook"_a = py::none())
+      .def(
+          "read",
+          [](const Storage& storage, const std::string& path, std::uint64_t limit) {
+            std::string bytes;
+            {
+              const py::gil_scoped_release release;
+              bytes = storage.read(path, limit);
+            }
+            return py::bytes(bytes);
+          },
+          "path"_a, "limit"_a)
+      .def(
+          "write",
+          [](const Storage& storage, const std::string& path, const py::bytes& bytes) {
+            const std::string_view raw = view(bytes);
+            const py::gil_scoped_release release;
+            storage.write(path, raw);
+          },
+          "path"_a, "data"_a)
+      .def("rename", &Storage::rename, "source"_a, "target"_a, Release())
+      .def("sync_folder", &Storage::sync_folder, "path"_a, Release())
+      .def("remove", &Storage::remove, "path"_a, Release())
+      .def("list", &Storage::list, "path"_a, Release())
+      .def("make_folder", &Storage::make_folder, "path"_a, Release())
+      .def("exists", &Storage::exists, "path"_a, Release())
+      .def(
+          "lock",
+          [](const StoragePtr& storage, const std::string& path) {
+            return dedup::StorageLock::take(storage, path);
+          },
+          "path"_a, Release());
+}
 
 std::vector<std::shared_ptr<const dedup::Segment>> read_only(
     const std::vector<SegmentPtr>& segments) {
   return {segments.begin(), segments.end()};
 }
 
-// One set of document numbers for each segment, as bits.
-std::vector<dedup::Tombstones> tombstones(const std::vector<std::vector<std::uint32_t>>& dead) {
+// A set of document numbers for each segment, as bits of bytes.
+std::vector<dedup::Tombstones> tombstones(const std::vector<py::bytes>& dead) {
   std::vector<dedup::Tombstones> bits(dead.size());
   for (std::size_t s = 0; s < dead.size(); ++s) {
-    for (const std::uint32_t document : dead[s]) {
-      if (document / 64 >= bits[s].size()) bits[s].resize(document / 64 + 1);
-      bits[s][document / 64] |= std::uint64_t{1} << (document % 64);
-    }
+    const std::string_view raw = view(dead[s]);
+    bits[s].resize((raw.size() + 7) / 8);
+    std::copy(raw.begin(), raw.end(), reinterpret_cast<char*>(bits[s].data()));
   }
   return bits;
 }
@@ -624,20 +693,22 @@ void bind_index(py::module_& module) {
       "text"_a, "key"_a);
 
   py::class_<dedup::SegmentWriter>(module, "SegmentWriter")
-      .def(py::init([](const dedup::Schemes& schemes, const std::optional<py::bytes>& key) {
-             return std::make_unique<dedup::SegmentWriter>(schemes, token_key(key));
+      .def(py::init([](const dedup::Schemes& schemes, const std::optional<py::bytes>& key,
+                       const StoragePtr& storage) {
+             return std::make_unique<dedup::SegmentWriter>(schemes, token_key(key),
+                                                           storage_or_default(storage));
            }),
-           "schemes"_a, "key"_a)
+           "schemes"_a, "key"_a, "storage"_a = py::none())
       .def(
           "add",
           [](dedup::SegmentWriter& writer, const py::object& text, std::string id,
              std::string corpus, std::string licence, std::string owner, std::string url,
-             std::string language, const Lexemes* code, const Lexemes* ast,
+             std::uint32_t expires, std::string language, const Lexemes* code, const Lexemes* ast,
              const std::vector<Unit>& units) {
             const std::string_view bytes = utf8(text);
-            const dedup::DocumentInfo info{std::move(id),      std::move(corpus),
-                                           std::move(licence), std::move(owner),
-                                           std::move(url),     std::move(language)};
+            const dedup::DocumentInfo info{std::move(id),    std::move(corpus), std::move(licence),
+                                           std::move(owner), std::move(url),    std::move(language),
+                                           expires};
             if (!code) {
               const py::gil_scoped_release release;
               return writer.add(info, bytes);
@@ -647,8 +718,9 @@ void bind_index(py::module_& module) {
             const py::gil_scoped_release release;
             return writer.add(info, bytes, &parts);
           },
-          "text"_a, "id"_a, "corpus"_a, "licence"_a, "owner"_a, "url"_a, "language"_a = "",
-          "code"_a = py::none(), "ast"_a = py::none(), "units"_a = std::vector<Unit>())
+          "text"_a, "id"_a, "corpus"_a, "licence"_a, "owner"_a, "url"_a, "expires"_a = 0,
+          "language"_a = "", "code"_a = py::none(), "ast"_a = py::none(),
+          "units"_a = std::vector<Unit>())
       .def(
           "content_hash",
           [](const dedup::SegmentWriter& writer, const py::object& text) {
@@ -662,8 +734,19 @@ void bind_index(py::module_& module) {
            py::call_guard<py::gil_scoped_release>());
 
   py::class_<dedup::Segment, SegmentPtr>(module, "Segment")
-      .def(py::init([](const std::string& path) { return std::make_shared<dedup::Segment>(path); }),
-           "path"_a, py::call_guard<py::gil_scoped_release>())
+      .def(py::init([](const std::string& path, const std::optional<py::bytes>& key,
+                       const StoragePtr& storage) {
+             const dedup::TokenKey secret = token_key(key);
+             const py::gil_scoped_release release;
+             return std::make_shared<dedup::Segment>(*storage_or_default(storage), path, secret);
+           }),
+           "path"_a, "key"_a = py::none(), "storage"_a = py::none())
+      .def_static(
+          "key_id_of",
+          [](const std::string& path, const StoragePtr& storage) {
+            return dedup::Segment::key_id_of(*storage_or_default(storage), path);
+          },
+          "path"_a, "storage"_a = py::none(), py::call_guard<py::gil_scoped_release>())
       .def_property_readonly("path", &dedup::Segment::path)
       .def_property_readonly("schemes",
                              [](const dedup::Segment& segment) {
@@ -674,6 +757,14 @@ void bind_index(py::module_& module) {
                                return schemes;
                              })
       .def_property_readonly("key_id", &dedup::Segment::key_id)
+      .def_property_readonly("tokens",
+                             [](const dedup::Segment& segment) {
+                               std::array<std::uint64_t, dedup::kViews> tokens;
+                               for (std::uint32_t v = 0; v < dedup::kViews; ++v) {
+                                 tokens[v] = segment.view(v).tokens();
+                               }
+                               return tokens;
+                             })
       .def_property_readonly("summary", &dedup::Segment::summary)
       .def("verify", &dedup::Segment::verify, py::call_guard<py::gil_scoped_release>())
       .def(
@@ -686,12 +777,12 @@ void bind_index(py::module_& module) {
                                   info.language, record.views[dedup::kTextView].tokens,
                                   record.views[dedup::kCodeView].tokens,
                                   record.views[dedup::kAstView].tokens, record.units,
-                                  record.text_bytes, record.content_hash);
+                                  record.text_bytes, record.content_hash, record.expires);
           },
           "index"_a)
       .def(
           "corpora",
-          [](const dedup::Segment& segment, const std::vector<std::uint32_t>& dead) {
+          [](const dedup::Segment& segment, const py::bytes& dead) {
             std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> counts;
             for (const auto& [corpus, count] : segment.corpora(tombstones({dead})[0])) {
               counts[corpus] = {count.documents, count.tokens};
@@ -699,20 +790,25 @@ void bind_index(py::module_& module) {
             return counts;
           },
           "dead"_a)
-      .def("find_id", &dedup::Segment::find_id, "id"_a);
+      .def("find_id", &dedup::Segment::find_id, "id"_a)
+      .def("expired", &dedup::Segment::expired, "day"_a)
+      .def("next_expiry", &dedup::Segment::next_expiry, "day"_a);
 
   module.def(
       "merge_segments",
-      [](const std::vector<SegmentPtr>& segments,
-         const std::vector<std::vector<std::uint32_t>>& dead, const std::string& folder) {
+      [](const std::vector<SegmentPtr>& segments, const std::vector<py::bytes>& dead,
+         const std::optional<py::bytes>& key, const std::string& folder, const std::string& name,
+         const StoragePtr& storage) {
+        const auto gone = tombstones(dead);
+        const dedup::TokenKey secret = token_key(key);
         const py::gil_scoped_release release;
-        return dedup::merge_segments(read_only(segments), tombstones(dead), folder);
+        return dedup::merge_segments(read_only(segments), gone, secret, storage_or_default(storage),
+                                     folder, name);
       },
-      "segments"_a, "dead"_a, "folder"_a);
+      "segments"_a, "dead"_a, "key"_a, "folder"_a, "name"_a = "", "storage"_a = py::none());
 
   py::class_<dedup::Searcher>(module, "Searcher")
-      .def(py::init([](const std::vector<SegmentPtr>& segments,
-                       const std::vector<std::vector<std::uint32_t>>& dead,
+      .def(py::init([](const std::vector<SegmentPtr>& segments, const std::vector<py::bytes>& dead,
                        const std::optional<py::bytes>& key) {
              return std::make_unique<dedup::Searcher>(read_only(segments), tombstones(dead),
                                                       token_key(key));
@@ -791,5 +887,6 @@ PYBIND11_MODULE(_core, module) {
   bind_signatures(module);
   bind_tokens(module);
   bind_lexemes(module);
+  bind_storage(module);
   bind_index(module);
 }

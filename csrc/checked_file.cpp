@@ -1,13 +1,6 @@
 #include "checked_file.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "error.h"
@@ -29,32 +22,30 @@ struct Footer {
 };
 static_assert(sizeof(Footer) == kFooterBytes);
 
-[[noreturn]] void fail(const char* what, const std::string& path) {
-  const int code = errno;
-  throw IoError(code, std::string("cannot ") + what + ": " + std::strerror(code), path);
-}
-
 uint64_t block_count(uint64_t body_size) { return (body_size + kBlockBytes - 1) / kBlockBytes; }
 
 }  // namespace
 
-CheckedWriter::CheckedWriter(std::string path) : temporary_(std::move(path)) {
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) fail("create", temporary_);
+CheckedWriter::CheckedWriter(std::shared_ptr<const Storage> storage, std::string temporary)
+    : storage_(std::move(storage)), temporary_(std::move(temporary)), file_(storage_, temporary_) {
   block_.reserve(kBlockBytes);
 }
 
 CheckedWriter::~CheckedWriter() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (temporary_.empty()) return;
+  try {
+    storage_->remove(temporary_);
+  } catch (...) {  // what failed before is being told already
+  }
 }
 
-void CheckedWriter::append(const void* data, size_t size) {
+void CheckedWriter::append(const void* data, size_t size, const Cipher& cipher) {
   const auto* from = static_cast<const uint8_t*>(data);
-  size_ += size;
   while (size > 0) {
     const size_t part = std::min<size_t>(size, kBlockBytes - block_.size());
     block_.insert(block_.end(), from, from + part);
+    cipher.apply(size_, block_.data() + block_.size() - part, part);
+    size_ += part;
     from += part;
     size -= part;
     if (block_.size() == kBlockBytes) flush_block();
@@ -74,21 +65,8 @@ void CheckedWriter::align(uint64_t bytes) {
 void CheckedWriter::flush_block() {
   if (block_.empty()) return;
   checks_.push_back(xxh3_64(block_.data(), block_.size()));
-  write_all(block_.data(), block_.size());
+  file_.append(block_.data(), block_.size());
   block_.clear();
-}
-
-void CheckedWriter::write_all(const void* data, size_t size) {
-  const auto* from = static_cast<const uint8_t*>(data);
-  while (size > 0) {
-    const ssize_t written = ::write(descriptor_, from, size);
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      fail("write", temporary_);
-    }
-    from += written;
-    size -= static_cast<size_t>(written);
-  }
 }
 
 uint64_t CheckedWriter::finish() {
@@ -99,93 +77,54 @@ uint64_t CheckedWriter::finish() {
   footer.checks_hash = xxh3_64(checks_.data(), checks_.size() * sizeof(uint64_t));
   footer.file_size = size_ + checks_.size() * sizeof(uint64_t) + sizeof footer;
   footer.footer_hash = xxh3_64(&footer, offsetof(Footer, footer_hash));
-  write_all(checks_.data(), checks_.size() * sizeof(uint64_t));
-  write_all(&footer, sizeof footer);
-  // A failed fsync may have dropped the pages, so it is never tried again.
-  if (::fsync(descriptor_) != 0) fail("sync", temporary_);
-  const int closed = ::close(descriptor_);
-  descriptor_ = -1;
-  if (closed != 0) fail("close", temporary_);
+  file_.append(checks_.data(), checks_.size() * sizeof(uint64_t));
+  file_.append(&footer, sizeof footer);
+  file_.sync();
+  file_.close();
   return footer.checks_hash;
 }
 
 void CheckedWriter::publish(const std::string& path) {
-  if (::rename(temporary_.c_str(), path.c_str()) != 0) fail("rename", temporary_);
+  storage_->rename(temporary_, path);
   temporary_.clear();
-  const size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) fail("open", folder);
-  const int synced = ::fsync(descriptor);
-  const int code = errno;
-  ::close(descriptor);
-  errno = code;
-  if (synced != 0) fail("sync", folder);
 }
 
-CheckedFile::CheckedFile(std::string path) : path_(std::move(path)) {
-  const int descriptor = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) fail("open", path_);
-  struct stat status{};
-  if (::fstat(descriptor, &status) != 0) {
-    const int code = errno;
-    ::close(descriptor);
-    errno = code;
-    fail("stat", path_);
+CheckedFile::CheckedFile(const Storage& storage, std::string path)
+    : path_(std::move(path)), mapping_(storage, path_) {
+  const uint64_t size = mapping_.size();
+  if (size < kFooterBytes) {
+    damaged("it is too short to be a segment (" + std::to_string(size) + " bytes)");
   }
-  mapped_size_ = static_cast<uint64_t>(status.st_size);
-  if (!S_ISREG(status.st_mode) || mapped_size_ < kFooterBytes) {
-    ::close(descriptor);
-    damaged("it is too short to be a segment (" + std::to_string(mapped_size_) + " bytes)");
+  const auto footer = load<Footer>(mapping_.data() + size - kFooterBytes);
+  if (std::memcmp(footer.magic, kFooterMagic, sizeof kFooterMagic) != 0) {
+    damaged("its last 64 bytes are no footer; it was cut short or is no segment");
   }
-  void* mapped = ::mmap(nullptr, mapped_size_, PROT_READ, MAP_SHARED, descriptor, 0);
-  const int code = errno;
-  ::close(descriptor);
-  if (mapped == MAP_FAILED) {
-    errno = code;
-    fail("map", path_);
+  if (footer.footer_hash != xxh3_64(&footer, offsetof(Footer, footer_hash))) {
+    damaged("the checksum of its footer does not match");
   }
-  data_ = static_cast<const uint8_t*>(mapped);
-  try {
-    const auto footer = load<Footer>(data_ + mapped_size_ - kFooterBytes);
-    if (std::memcmp(footer.magic, kFooterMagic, sizeof kFooterMagic) != 0) {
-      damaged("its last 64 bytes are no footer; it was cut short or is no segment");
-    }
-    if (footer.footer_hash != xxh3_64(&footer, offsetof(Footer, footer_hash))) {
-      damaged("the checksum of its footer does not match");
-    }
-    if (footer.file_size != mapped_size_ || footer.body_size > mapped_size_ ||
-        footer.body_size + block_count(footer.body_size) * sizeof(uint64_t) + kFooterBytes !=
-            mapped_size_) {
-      damaged("its footer tells of " + std::to_string(footer.file_size) + " bytes, the file has " +
-              std::to_string(mapped_size_));
-    }
-    body_size_ = footer.body_size;
-    content_hash_ = footer.checks_hash;
-    checks_.resize(block_count(body_size_));
-    if (!checks_.empty()) {
-      std::memcpy(checks_.data(), data_ + body_size_, checks_.size() * sizeof(uint64_t));
-    }
-    if (content_hash_ != xxh3_64(checks_.data(), checks_.size() * sizeof(uint64_t))) {
-      damaged("the checksum of its block checksums (bytes " + std::to_string(body_size_) +
-              " and on) does not match");
-    }
-    verified_ = std::make_unique<std::atomic<uint8_t>[]>(checks_.size());
-    if (mapped_size_ <= kVerifyAtOpenBytes) verify_all();
-  } catch (...) {
-    ::munmap(const_cast<uint8_t*>(data_), mapped_size_);
-    throw;
+  if (footer.file_size != size || footer.body_size > size ||
+      footer.body_size + block_count(footer.body_size) * sizeof(uint64_t) + kFooterBytes != size) {
+    damaged("its footer tells of " + std::to_string(footer.file_size) + " bytes, the file has " +
+            std::to_string(size));
   }
-}
-
-CheckedFile::~CheckedFile() {
-  if (data_) ::munmap(const_cast<uint8_t*>(data_), mapped_size_);
+  body_size_ = footer.body_size;
+  content_hash_ = footer.checks_hash;
+  checks_.resize(block_count(body_size_));
+  if (!checks_.empty()) {
+    std::memcpy(checks_.data(), mapping_.data() + body_size_, checks_.size() * sizeof(uint64_t));
+  }
+  if (content_hash_ != xxh3_64(checks_.data(), checks_.size() * sizeof(uint64_t))) {
+    damaged("the checksum of its block checksums (bytes " + std::to_string(body_size_) +
+            " and on) does not match");
+  }
+  verified_ = std::make_unique<std::atomic<uint8_t>[]>(checks_.size());
+  if (size <= kVerifyAtOpenBytes) verify_all();
 }
 
 void CheckedFile::verify_block(uint64_t block) const {
   const uint64_t from = block * kBlockBytes;
   const uint64_t size = std::min(kBlockBytes, body_size_ - from);
-  if (xxh3_64(data_ + from, size) != checks_[block]) {
+  if (xxh3_64(mapping_.data() + from, size) != checks_[block]) {
     damaged("the checksum of bytes " + std::to_string(from) + "-" + std::to_string(from + size) +
             " does not match");
   }

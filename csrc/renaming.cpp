@@ -87,7 +87,7 @@ void CodeComparison::add(const Alignment& alignment) {
     document_end = piece.document + piece.length;
     for (uint32_t i = 0; i < piece.length; ++i) {
       const uint32_t q = piece.query + i;
-      const uint8_t raw = raws_[piece.document + i];
+      const uint8_t raw = raws_[piece.document + i - first_];
       const bool same = query_.raws[q] == raw;
       run = same ? run + 1 : 0;
       counts_.same_run = std::max(counts_.same_run, run);

@@ -37,8 +37,9 @@ struct Agreement {
 // Adds up what the alignments of one passage agree on.
 class CodeComparison {
  public:
-  CodeComparison(const Lexemes& lexemes, const Sequence& query, const uint8_t* raws)
-      : lexemes_(lexemes), query_(query), raws_(raws) {}
+  // `raws` are those of the document from its token `first` on, as far as alignments go.
+  CodeComparison(const Lexemes& lexemes, const Sequence& query, const uint8_t* raws, uint32_t first)
+      : lexemes_(lexemes), query_(query), raws_(raws), first_(first) {}
 
   void add(const Alignment& alignment);
   Agreement agreement() const;
@@ -46,7 +47,8 @@ class CodeComparison {
  private:
   const Lexemes& lexemes_;
   const Sequence& query_;
-  const uint8_t* raws_;  // of the document
+  const uint8_t* raws_;
+  const uint32_t first_;
   Agreement counts_;
   std::unordered_set<uint64_t> telling_, shapes_;
   std::unordered_map<uint64_t, std::map<uint8_t, uint32_t>> renaming_;

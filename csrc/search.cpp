@@ -26,7 +26,13 @@ constexpr int32_t kSeedReach = 4;        // diagonals a screen tries around a ti
 constexpr int32_t kWindowReach = 20;     // and around two windows that agree
 constexpr uint32_t kWindowPause = 16;  // tokens until the same place is screened again for a window
 constexpr uint32_t kLookAhead = 16;    // probes in flight
-constexpr uint32_t kJoinQuery = 32;    // tokens of the query between parts of one passage
+// Of the postings that the table of a segment with removed documents does not keep, so many are
+// looked at for living ones: bounds what a probe costs until a merge tidies up.
+constexpr uint32_t kMaxBeyond = 1024;
+// Of a document so many tokens are read around an anchor at first, besides those that face the
+// query; and an alignment that comes so near to their end is made again with more.
+constexpr uint32_t kLeastMargin = 384, kTouched = 320, kFirstReach = 4096;
+constexpr uint32_t kJoinQuery = 32;  // tokens of the query between parts of one passage
 // and of the document, in either direction: a page; 128 lost half of 500 shuffled words
 constexpr uint32_t kJoinDocument = 1024;
 // A passage of several parts covers at least this share of itself, or it is its best part alone.
@@ -399,8 +405,34 @@ class Searcher::Collector {
     return total_bits_ - std::log2(frequency);
   }
 
-  void look_up(Seed seed, uint32_t q) {
+  void find(Seed seed) {
     view_.seeds().find(seed, found_);
+    if (found_.stopped && !dead_.empty()) refill(seed);
+  }
+
+  // Puts living postings in the place of those in documents that are gone. If few are left the seed
+  // is common no more.
+  void refill(Seed seed) {
+    const auto lives = [&](uint32_t t) {
+      return !is_dead(dead_, segment_.document_of(query_.view, t));
+    };
+    uint32_t living = 0, last = 0, looked = 0;
+    for (uint32_t p = 0; p < found_.size; ++p) {
+      last = found_.positions[p];
+      if (lives(last)) found_.positions[living++] = last;
+    }
+    bool more = false;
+    view_.seeds().each_beyond(seed, last, [&](uint32_t t) {
+      more = ++looked > kMaxBeyond || living == kMaxPostings;
+      if (!more && lives(t)) found_.positions[living++] = t;
+      return !more;
+    });
+    found_.stopped = more;
+    found_.size = more ? std::min(living, kKeptPostings) : living;
+  }
+
+  void look_up(Seed seed, uint32_t q) {
+    find(seed);
     if (found_.size == 0) return;
     const float bits = bits_of(found_);
     for (uint32_t p = 0; p < found_.size; ++p) {
@@ -418,7 +450,7 @@ class Searcher::Collector {
   void look_up_window(size_t window) {
     const uint32_t q = query_.window_starts[window];
     for (uint32_t band = 0; band < scheme_.bands; ++band) {
-      view_.seeds().find(query_.bands[window * scheme_.bands + band], found_);
+      find(query_.bands[window * scheme_.bands + band]);
       const float bits = bits_of(found_);
       for (uint32_t p = 0; p < found_.size; ++p) {
         const uint32_t t = found_.positions[p];
@@ -443,7 +475,7 @@ class Searcher::Collector {
   void look_up_unit(size_t number) {
     std::vector<std::pair<uint32_t, float>> evidence;
     for (uint32_t band = 0; band < scheme_.bands; ++band) {
-      view_.seeds().find(query_.bands[number * scheme_.bands + band], found_);
+      find(query_.bands[number * scheme_.bands + band]);
       const float bits = bits_of(found_);
       for (uint32_t p = 0; p < found_.size; ++p) {
         const uint32_t t = found_.positions[p];
@@ -468,7 +500,7 @@ class Searcher::Collector {
     if (query_.view == kTextView || window) {
       const uint64_t from = t > 128 ? t - 128 : 0;
       const uint64_t to = std::min<uint64_t>(view_.tokens(), uint64_t{t} + 128);
-      const Fingerprints near(view_.fingerprints(from, to - from), to - from);
+      const Fingerprints near(view_.fingerprints(from, to - from, scratch_), to - from);
       const Screened screened =
           screen(query_.fingerprints(), near, q, static_cast<int64_t>(t - from),
                  window ? kWindowReach : kSeedReach);
@@ -486,14 +518,8 @@ class Searcher::Collector {
   }
 
   void align_at(uint32_t document, const TokenRange& range, uint32_t q, uint32_t d) {
-    const Fingerprints whole(view_.fingerprints(range.first, range.tokens), range.tokens);
-    Alignment alignment = align(query_.fingerprints(), whole, q, d, measures_.cost);
+    Alignment alignment = aligned(range, q, d);
     if (alignment.pieces.empty() || alignment.score < measures_.least_fragment) return;
-    if (query_.view != kTextView) {
-      const std::span<const uint8_t> raws(view_.raws(range.first, range.tokens), range.tokens);
-      alignment = with_names(std::move(alignment), *query_.lexemes, query_.sequence, whole, raws,
-                             measures_.cost);
-    }
     for (const Piece& piece : alignment.pieces) {
       const int64_t diagonal = static_cast<int64_t>(piece.document) + range.first - piece.query;
       Track& track = tracks_.at(track_key(diagonal), piece.query);
@@ -506,6 +532,34 @@ class Searcher::Collector {
     for (auto& [supplied, part] : cut(alignment, query_.supplied, measures_.cost)) {
       if (part.score < measures_.least_fragment) continue;
       fragments_.push_back({number_, document, supplied, std::move(part)});
+    }
+  }
+
+  // The best alignment through the anchor, of the document as far as it can reach.
+  Alignment aligned(const TokenRange& range, uint32_t q, uint32_t d) {
+    uint64_t reach = kFirstReach, margin = kLeastMargin;
+    for (;; reach *= 8, margin *= 8) {
+      const auto window = [&](uint64_t query_tokens, uint64_t document_tokens) {
+        return static_cast<uint32_t>(
+            std::min(document_tokens, std::min(query_tokens, reach) + margin));
+      };
+      const uint32_t from = d - window(q, d);
+      const uint32_t to = d + window(query_.size() - q, range.tokens - d);
+      const Fingerprints near(view_.fingerprints(range.first + from, to - from, scratch_),
+                              to - from);
+      Alignment alignment = align(query_.fingerprints(), near, q, d - from, measures_.cost);
+      if (alignment.pieces.empty() || alignment.score < measures_.least_fragment) return alignment;
+      if (query_.view != kTextView) {
+        const std::span<const uint8_t> raws(
+            view_.raws(range.first + from, to - from, raws_scratch_), to - from);
+        alignment = with_names(std::move(alignment), *query_.lexemes, query_.sequence, near, raws,
+                               measures_.cost);
+      }
+      const bool touched = (from > 0 && alignment.document_from() < kTouched) ||
+                           (to < range.tokens && alignment.document_to() + kTouched > to - from);
+      if (touched) continue;
+      for (Piece& piece : alignment.pieces) piece.document += from;
+      return alignment;
     }
   }
 
@@ -535,7 +589,8 @@ class Searcher::Collector {
       anchors.push_back({shingle(query + i), i});
     }
     std::ranges::sort(anchors);
-    const uint8_t* there = view_.fingerprints(t, tokens);
+    Scratch unit_scratch;  // kept while scratch_ serves the alignments
+    const uint8_t* there = view_.fingerprints(t, tokens, unit_scratch);
     uint32_t aligned = 0;
     for (uint32_t i = 0; i + kAnchorTokens <= tokens && aligned < kMaxAnchors; ++i) {
       const uint64_t wanted = shingle(there + i);
@@ -562,6 +617,7 @@ class Searcher::Collector {
   const float total_bits_, gate_;
   Tracks tracks_;
   Postings found_;
+  Scratch scratch_, raws_scratch_;
 };
 
 void Searcher::search_view(Query& query, std::vector<Match>& matches) const {
@@ -634,9 +690,11 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage)
           .spans()
           .span(base, base + passage.document_from, base + passage.document_to - 1);
   if (query.view != kTextView) {
-    const TokenRange range = record.views[query.view];
-    CodeComparison comparison(*query.lexemes, query.sequence,
-                              segment.view(query.view).raws(range.first, range.tokens));
+    Scratch scratch;
+    const uint8_t* raws = segment.view(query.view)
+                              .raws(base + passage.document_from,
+                                    passage.document_to - passage.document_from, scratch);
+    CodeComparison comparison(*query.lexemes, query.sequence, raws, passage.document_from);
     for (const Fragment* fragment : passage.fragments) comparison.add(fragment->alignment);
     match.code = comparison.agreement();
     match.distinct = match.code.distinct;
@@ -740,7 +798,7 @@ void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
   for (const Match& match : kept) {
     const Segment& segment = *segments_[match.segment];
     const DocumentRecord record = segment.document(match.document);
-    const std::string_view owner = segment.string(record.owner);
+    const std::string owner = segment.string(record.owner);
     owners.push_back(lexeme_hash(owner.empty() ? segment.string(record.corpus) : owner));
   }
   for (size_t i = 0; i < kept.size(); ++i) {

@@ -65,24 +65,29 @@ SeedTableShape shape_for(uint64_t entries, uint64_t positions) {
 }
 
 // Applies the cap on postings to an ordered run of entries: passes on each seed's positions, or
-// the first few and the stop mark.
+// the first few and the stop mark, and what the cap holds back.
 class PostingsCap {
  public:
-  PostingsCap(uint64_t stop, const std::function<void(const SeedEntry&)>& emit)
-      : stop_(static_cast<uint32_t>(stop)), emit_(emit) {}
+  using Sink = std::function<void(const SeedEntry&)>;
+  PostingsCap(uint64_t stop, const Sink& emit, const Sink& beyond)
+      : stop_(static_cast<uint32_t>(stop)), emit_(emit), beyond_(beyond) {}
 
   void add(const SeedEntry& entry) {
     if (entry.seed != seed_) flush();
     seed_ = entry.seed;
-    if (entry.position == stop_ || size_ == kMaxPostings) {
-      stopped_ = true;
-    } else if (!stopped_ || size_ < kKeptPostings) {
+    if (!stopped_ && size_ < kMaxPostings) {
       held_[size_++] = entry.position;
+      return;
     }
+    if (!stopped_) {
+      stopped_ = true;
+      for (uint32_t i = kKeptPostings; i < kMaxPostings; ++i) beyond_({seed_, held_[i]});
+    }
+    beyond_(entry);
   }
 
   void flush() {
-    const uint32_t kept = stopped_ ? std::min(size_, kKeptPostings) : size_;
+    const uint32_t kept = stopped_ ? kKeptPostings : size_;
     for (uint32_t i = 0; i < kept; ++i) emit_({seed_, held_[i]});
     if (stopped_) emit_({seed_, stop_});
     size_ = 0;
@@ -91,7 +96,8 @@ class PostingsCap {
 
  private:
   const uint32_t stop_;
-  const std::function<void(const SeedEntry&)>& emit_;
+  const Sink& emit_;
+  const Sink& beyond_;
   Seed seed_ = 0;
   uint32_t held_[kMaxPostings];
   uint32_t size_ = 0;
@@ -167,7 +173,10 @@ class BucketWriter {
 
   void write_bucket() {
     if (pending_.empty()) pending_.emplace_back();
-    out_.append(&pending_.front(), sizeof(Bucket));
+    const auto* bytes = reinterpret_cast<const uint8_t*>(&pending_.front());
+    const size_t clear = sizeof(Bucket) - sizeof(Bucket::bits) + shape_.capacity;
+    out_.append_plain(bytes, clear);
+    out_.append(bytes + clear, sizeof(Bucket) - clear);
     pending_.erase(pending_.begin());
     ++written_;
   }
@@ -183,29 +192,54 @@ class BucketWriter {
 }  // namespace
 
 void write_seed_table(CheckedWriter& out, const EntrySource& source, uint64_t positions) {
-  const auto capped = [&](const std::function<void(const SeedEntry&)>& emit) {
-    PostingsCap cap(positions, emit);
+  const auto capped = [&](const PostingsCap::Sink& emit, const PostingsCap::Sink& beyond) {
+    PostingsCap cap(positions, emit, beyond);
     source([&](const SeedEntry& entry) { cap.add(entry); });
     cap.flush();
   };
-  uint64_t entries = 0;
-  capped([&](const SeedEntry&) { ++entries; });
+  const auto ignore = [](const SeedEntry&) {};
+  uint64_t entries = 0, common = 0;
+  capped(
+      [&](const SeedEntry& entry) {
+        ++entries;
+        common += entry.position == positions;
+      },
+      ignore);
   SeedTableShape shape = shape_for(entries, positions);
+  shape.common = common;
 
   // The overflow of the last buckets is known once they are laid out; a dry pass would cost a
   // third run of the source, so the header says what the layout rule gives: count it here.
   uint64_t next_slot = 0;
-  capped([&](const SeedEntry& entry) {
-    const auto home = static_cast<uint64_t>(
-        (static_cast<unsigned __int128>(entry.seed) * shape.buckets) >> kSeedBits);
-    next_slot = std::max(next_slot, home * shape.capacity) + 1;
-  });
+  capped(
+      [&](const SeedEntry& entry) {
+        const auto home = static_cast<uint64_t>(
+            (static_cast<unsigned __int128>(entry.seed) * shape.buckets) >> kSeedBits);
+        next_slot = std::max(next_slot, home * shape.capacity) + 1;
+      },
+      ignore);
   shape.total_buckets = std::max(shape.buckets, (next_slot + shape.capacity - 1) / shape.capacity);
   out.append(&shape, sizeof shape);
 
   BucketWriter writer(out, shape);
-  capped([&](const SeedEntry& entry) { writer.add(entry); });
+  std::vector<CommonSeed> seeds;
+  std::vector<uint8_t> gaps;
+  uint32_t before = 0;
+  capped([&](const SeedEntry& entry) { writer.add(entry); },
+         [&](const SeedEntry& entry) {
+           if (seeds.empty() || seeds.back().seed != entry.seed) {
+             seeds.push_back({entry.seed, 0});
+             before = 0;
+           }
+           uint32_t gap = entry.position - before;
+           for (; gap >= 0x80; gap >>= 7) gaps.push_back(static_cast<uint8_t>(gap | 0x80));
+           gaps.push_back(static_cast<uint8_t>(gap));
+           before = entry.position;
+           seeds.back().end = gaps.size();
+         });
   writer.finish();
+  out.append_values(seeds);
+  out.append_values(gaps);
 }
 
 SeedTable::SeedTable(const CheckedFile& file, uint64_t offset, uint64_t size) : file_(&file) {
@@ -214,14 +248,19 @@ SeedTable::SeedTable(const CheckedFile& file, uint64_t offset, uint64_t size) : 
                       "; build the index again");
   };
   if (size < sizeof(SeedTableShape)) refuse("too short");
-  shape_ = load<SeedTableShape>(file.at(offset, sizeof(SeedTableShape)));
+  shape_ = file.at<SeedTableShape>(offset);
   offset_ = offset + sizeof(SeedTableShape);
-  const bool sane = shape_.buckets > 0 && shape_.buckets <= shape_.total_buckets &&
-                    shape_.total_buckets <= (size - sizeof(SeedTableShape)) / kBucketBytes &&
-                    shape_.width > kTagBits && shape_.width <= 57 && shape_.capacity > 0 &&
-                    shape_.capacity <= 16 && shape_.capacity * shape_.width <= kSlotBits &&
-                    shape_.positions < 0xFFFFFFFF && shape_.buckets <= kSeeds;
+  const uint64_t room = size - sizeof(SeedTableShape);
+  const bool sane =
+      shape_.buckets > 0 && shape_.buckets <= shape_.total_buckets &&
+      shape_.total_buckets <= room / kBucketBytes &&
+      shape_.common <= (room - shape_.total_buckets * kBucketBytes) / sizeof(CommonSeed) &&
+      shape_.width > kTagBits && shape_.width <= 57 && shape_.capacity > 0 &&
+      shape_.capacity <= 16 && shape_.capacity * shape_.width <= kSlotBits &&
+      shape_.positions < 0xFFFFFFFF && shape_.buckets <= kSeeds;
   if (!sane) refuse("impossible shape");
+  common_offset_ = offset_ + shape_.total_buckets * kBucketBytes;
+  gaps_size_ = room - shape_.total_buckets * kBucketBytes - shape_.common * sizeof(CommonSeed);
   places_ = shape_.positions + 1;
   rest_bits_ = shape_.width - kTagBits;
   rest_mask_ = (1ull << rest_bits_) - 1;
@@ -229,7 +268,7 @@ SeedTable::SeedTable(const CheckedFile& file, uint64_t offset, uint64_t size) : 
 }
 
 const uint8_t* SeedTable::line_of(uint64_t bucket, uint64_t& first, uint64_t& count) const {
-  const uint8_t* line = file_->at(offset_ + bucket * kBucketBytes, kBucketBytes);
+  const uint8_t* line = file_->raw(offset_ + bucket * kBucketBytes, kBucketBytes);
   first = load<uint16_t>(line);
   count = load<uint16_t>(line + 2);
   if (first + count > shape_.capacity) {
@@ -238,7 +277,7 @@ const uint8_t* SeedTable::line_of(uint64_t bucket, uint64_t& first, uint64_t& co
       throw FormatError(file_->path() + ": seed table: bucket " + std::to_string(bucket) +
                         " runs past the end; build the index again");
     }
-    file_->at(offset_ + bucket * kBucketBytes, lines * kBucketBytes);
+    file_->raw(offset_ + bucket * kBucketBytes, lines * kBucketBytes);
   }
   return line;
 }
@@ -261,15 +300,21 @@ void SeedTable::find(Seed seed, Postings& found) const {
   const uint64_t from = rank * places_;
   const auto low_tag = static_cast<uint8_t>(from >> rest_bits_);
   const auto high_tag = static_cast<uint8_t>((from + places_ - 1) >> rest_bits_);
+  uint64_t line_offset = offset_ + bucket * kBucketBytes;
   for (; first >= shape_.capacity; first -= shape_.capacity) {
     line += kBucketBytes;  // slots that earlier homes filled
+    line_offset += kBucketBytes;
   }
+  const Cipher& cipher = file_->cipher();
   while (count > 0) {
     const uint64_t here = std::min<uint64_t>(count, shape_.capacity - first);
     uint32_t equal = equal_tags(line + kHeaderBytes, low_tag, high_tag) >> first;
     for (equal &= (1u << here) - 1; equal != 0; equal &= equal - 1) {
       const uint64_t slot = first + static_cast<uint64_t>(std::countr_zero(equal));
-      const uint64_t position = entry_at(line, slot) - from;
+      uint64_t shift;
+      const uint64_t byte = byte_of(slot, shift);
+      const uint64_t stream = cipher.is_on() ? cipher.keystream_at(line_offset + byte) : 0;
+      const uint64_t position = entry_at(line, slot, stream) - from;
       if (position >= places_) continue;
       if (position == shape_.positions) {
         found.stopped = true;
@@ -280,22 +325,97 @@ void SeedTable::find(Seed seed, Postings& found) const {
     count -= here;
     first = 0;
     line += kBucketBytes;
+    line_offset += kBucketBytes;
+  }
+}
+
+void SeedTable::each_beyond(Seed seed, uint32_t after,
+                            const std::function<bool(uint32_t)>& visit) const {
+  uint64_t low = 0, high = shape_.common;
+  while (low < high) {
+    const uint64_t middle = low + (high - low) / 2;
+    if (common_at(middle).seed < seed) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low == shape_.common) return;
+  const CommonSeed found = common_at(low);
+  if (found.seed != seed) return;
+  const uint64_t from = low == 0 ? 0 : common_at(low - 1).end;
+  const auto refuse = [&]() {
+    throw FormatError(file_->path() + ": seed table: the postings of a common seed lie outside it" +
+                      "; build the index again");
+  };
+  if (from > found.end || found.end > gaps_size_) refuse();
+  const uint64_t base = common_offset_ + shape_.common * sizeof(CommonSeed);
+  Scratch part;
+  constexpr uint64_t kPart = 256;
+  uint64_t position = 0;
+  uint32_t shift = 0;
+  uint64_t gap = 0;
+  for (uint64_t at = from; at < found.end; at += kPart) {
+    const uint64_t size = std::min(kPart, found.end - at);
+    const uint8_t* bytes = file_->view(base + at, size, part);
+    for (uint64_t i = 0; i < size; ++i) {
+      gap |= uint64_t{bytes[i] & 0x7Fu} << shift;
+      shift += 7;
+      if (bytes[i] >= 0x80) {
+        if (shift >= 35) refuse();
+        continue;
+      }
+      position += gap;
+      gap = shift = 0;
+      if (position <= after || position >= shape_.positions) refuse();
+      if (!visit(static_cast<uint32_t>(position))) return;
+    }
   }
 }
 
 void SeedTable::Cursor::advance() {
+  if (!beyond_.empty()) {
+    entry_.position = beyond_.back();
+    beyond_.pop_back();
+    return;
+  }
   const SeedTable& table = *table_;
+  const uint64_t capacity = table.shape_.capacity;
+  const uint32_t before = entry_.position;
   while (left_ == 0) {
     if (++bucket_ >= table.shape_.buckets) {
       done_ = true;
       return;
     }
-    line_ = table.line_of(bucket_, slot_, left_);
+    table.line_of(bucket_, slot_, left_);
+    if (left_ == 0) continue;
+    const uint64_t size = (slot_ + left_ + capacity - 1) / capacity * kBucketBytes;
+    const uint64_t offset = table.offset_ + bucket_ * kBucketBytes;
+    const uint8_t* lines = table.file_->raw(offset, size);
+    lines_.assign(lines, lines + size);
+    for (uint64_t line = 0; line < size; line += kBucketBytes) {
+      const uint64_t clear = line + kHeaderBytes + capacity;
+      table.file_->cipher().apply(offset + clear, lines_.data() + clear,
+                                  kBucketBytes - kHeaderBytes - capacity);
+    }
   }
-  const uint64_t value = table.entry_at(line_, slot_++);
+  const uint64_t value =
+      table.entry_at(lines_.data() + slot_ / capacity * kBucketBytes, slot_ % capacity, 0);
+  ++slot_;
   --left_;
-  entry_.seed = first_seed(bucket_, table.shape_.buckets) + value / table.places_;
-  entry_.position = static_cast<uint32_t>(value % table.places_);
+  const Seed seed = first_seed(bucket_, table.shape_.buckets) + value / table.places_;
+  const auto position = static_cast<uint32_t>(value % table.places_);
+  if (position != table.shape_.positions) {
+    entry_ = {seed, position};
+    return;
+  }
+  // A stop mark: the postings behind the table take its place.
+  table.each_beyond(seed, before, [&](uint32_t next) {
+    beyond_.push_back(next);
+    return true;
+  });
+  std::ranges::reverse(beyond_);
+  advance();
 }
 
 }  // namespace dedup

@@ -13,8 +13,16 @@
 //
 // in one number of `width` bits (mixed radix, so no bit is lost to rounding). Its top 8 bits are
 // its tag: most probes compare 16 tags at once and are done. position == positions is the stop
-// mark: the seed has over kMaxPostings postings, of which the kKeptPostings lowest are stored.
-// Common passages thus cost little, weigh little, and are still found with their first sources.
+// mark: the seed has over kMaxPostings postings, of which the kKeptPostings lowest are in the
+// table. Common passages thus cost little, weigh little, and are still found with their first
+// sources. The rest of their postings lie behind the table, where a query does not go unless what
+// is kept was removed from the index, and where a merge finds them:
+//
+//   CommonSeed[common], by seed | gaps to the posting before, 7 bits a byte, low ones first
+//
+// `first`, `count` and the tags are in the clear, so that a probe that finds nothing, as most do,
+// decrypts nothing. Seeds are pseudorandom and places are hidden: it tells how often a seed occurs,
+// not which nor where.
 #pragma once
 
 #include <algorithm>
@@ -52,9 +60,15 @@ struct SeedTableShape {
   uint64_t total_buckets = 0;  // with those that take the overflow of the last
   uint32_t width = 0;          // bits of an entry
   uint32_t capacity = 0;       // entries of a bucket
-  uint64_t reserved[3] = {};
+  uint64_t common = 0;         // seeds with postings behind the table
+  uint64_t reserved[2] = {};
 };
 static_assert(sizeof(SeedTableShape) == 64);
+
+// A seed with postings behind the table; they end `end` bytes after the last of these records.
+struct CommonSeed {
+  uint64_t seed = 0, end = 0;
+};
 
 class SeedTable {
  public:
@@ -67,7 +81,11 @@ class SeedTable {
   // Replaces `found` by the postings of `seed`, lowest position first.
   void find(Seed seed, Postings& found) const;
 
-  // Reads every entry in order; a stop mark has position == shape().positions.
+  // Calls `visit` with each posting of a stopped seed that is not in the table, in order, until it
+  // returns false. `after` is the last that is.
+  void each_beyond(Seed seed, uint32_t after, const std::function<bool(uint32_t)>& visit) const;
+
+  // Reads every entry in order, those behind the table too.
   class Cursor {
    public:
     explicit Cursor(const SeedTable& table) : table_(&table) { advance(); }
@@ -77,7 +95,8 @@ class SeedTable {
 
    private:
     const SeedTable* table_;
-    const uint8_t* line_ = nullptr;
+    Scratch lines_;                 // of the bucket in hand, decrypted
+    std::vector<uint32_t> beyond_;  // of the seed in hand, last first
     uint64_t bucket_ = ~0ull;
     uint64_t slot_ = 0, left_ = 0;
     bool done_ = false;
@@ -92,20 +111,28 @@ class SeedTable {
     return static_cast<uint64_t>((static_cast<unsigned __int128>(seed) * shape_.buckets) >>
                                  kSeedBits);
   }
-  // The entry in a slot that counts from the start of `bucket`, whose line is `line`.
-  uint64_t entry_at(const uint8_t* line, uint64_t slot) const {
-    for (; slot >= shape_.capacity; slot -= shape_.capacity) line += kBucketBytes;
+  // Where a slot's bits begin in its line; a load of 8 bytes there never leaves the line.
+  uint64_t byte_of(uint64_t slot, uint64_t& shift) const {
     const uint64_t bit = (kHeaderBytes + shape_.capacity) * 8 + slot * rest_bits_;
-    // Never read past the bucket: the load is moved back where it would, the shift forth.
     const uint64_t byte = std::min<uint64_t>(bit / 8, kBucketBytes - 8);
-    const uint64_t rest = (load<uint64_t>(line + byte) >> (bit - byte * 8)) & rest_mask_;
+    shift = bit - byte * 8;
+    return byte;
+  }
+  // The entry in a slot of a line whose keystream at that slot's byte is `stream`.
+  uint64_t entry_at(const uint8_t* line, uint64_t slot, uint64_t stream) const {
+    uint64_t shift;
+    const uint64_t byte = byte_of(slot, shift);
+    const uint64_t rest = ((load<uint64_t>(line + byte) ^ stream) >> shift) & rest_mask_;
     return uint64_t{line[kHeaderBytes + slot]} << rest_bits_ | rest;
+  }
+  CommonSeed common_at(uint64_t number) const {
+    return file_->at<CommonSeed>(common_offset_ + number * sizeof(CommonSeed));
   }
   // The line of a home bucket, verified together with those its entries run on into.
   const uint8_t* line_of(uint64_t bucket, uint64_t& first, uint64_t& count) const;
 
   const CheckedFile* file_ = nullptr;
-  uint64_t offset_ = 0;
+  uint64_t offset_ = 0, common_offset_ = 0, gaps_size_ = 0;
   SeedTableShape shape_;
   uint64_t places_ = 0;
   uint32_t rest_bits_ = 0;  // of an entry, without its tag
@@ -116,8 +143,9 @@ class SeedTable {
 // Calls its argument with every (seed, position) in table order; must give the same on each call.
 using EntrySource = std::function<void(const std::function<void(const SeedEntry&)>&)>;
 
-// Appends the table of the source's entries. Positions are below `positions`; a position equal to
-// `positions` is a stop mark. Runs the source three times: to count, to lay out, to write.
+// Appends the table of the source's entries, whose positions are below `positions`. Runs the source
+// three times: to count, to lay out, to write. What goes behind the table is gathered in memory,
+// one to three bytes a posting.
 void write_seed_table(CheckedWriter& out, const EntrySource& source, uint64_t positions);
 
 }  // namespace dedup

@@ -13,7 +13,10 @@ namespace dedup {
 namespace {
 
 constexpr char kMagic[8] = {'d', 'e', 'd', 'u', 'p', 'S', 'E', 'G'};
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
+constexpr uint32_t kByteOrder = 0x01020304;
+// Features that a segment may need of its reader: none yet.
+constexpr uint64_t kKnownFeatures = 0;
 // Positions are 32 bits wide and the highest is the table's stop mark.
 constexpr uint64_t kMaxTokens = 0xFFFFFFF0;
 
@@ -28,9 +31,10 @@ enum SectionKind : uint32_t {
   kRaws = 8,
   kUnits = 9,
   kLines = 10,
+  kExpiries = 11,
 };
-constexpr uint32_t kOfDocuments =
-    1u << kDocuments | 1u << kStrings | 1u << kIdIndex | 1u << kUnits | 1u << kLines;
+constexpr uint32_t kOfDocuments = 1u << kDocuments | 1u << kStrings | 1u << kIdIndex |
+                                  1u << kUnits | 1u << kLines | 1u << kExpiries;
 constexpr uint32_t kOfView = 1u << kCounts | 1u << kSeeds | 1u << kFingerprints | 1u << kSpans;
 
 struct SectionRecord {
@@ -46,6 +50,12 @@ struct IdRecord {
   auto operator<=>(const IdRecord&) const = default;
 };
 static_assert(sizeof(IdRecord) == 16);
+
+struct ExpiryRecord {
+  uint32_t day, document;
+  auto operator<=>(const ExpiryRecord&) const = default;
+};
+static_assert(sizeof(ExpiryRecord) == 8);
 
 uint64_t id_hash(std::string_view id) { return xxh3_64(id.data(), id.size()); }
 
@@ -63,7 +73,7 @@ struct ViewParts {
 
 // What a segment is made of, however it was come by.
 struct Parts {
-  uint64_t key_id;
+  TokenKey key;
   const std::vector<DocumentRecord>& records;
   const std::vector<UnitRecord>& units;
   const std::vector<std::string>& strings;
@@ -90,12 +100,43 @@ class StringPool {
 
 }  // namespace
 
-// Writes and reads the frame of a segment: magic, sections, section records, header.
+namespace {
+
+// A segment's nonce is a keyed hash of what it is made of, texts by their content hashes: two
+// segments under one key never share a keystream, and the same documents make the same bytes.
+uint64_t nonce_of(const Parts& parts) {
+  if (!parts.key.key) return 0;
+  std::string digests = "dedup segment nonce";
+  const auto add = [&](const void* data, size_t size) {
+    const uint64_t digest =
+        siphash(*parts.key.key, std::string_view(static_cast<const char*>(data), size));
+    digests.append(reinterpret_cast<const char*>(&digest), sizeof digest);
+  };
+  add(parts.records.data(), parts.records.size() * sizeof(DocumentRecord));
+  add(parts.units.data(), parts.units.size() * sizeof(UnitRecord));
+  std::string strings;
+  for (const std::string& text : parts.strings) strings += text + '\0';
+  add(strings.data(), strings.size());
+  for (const ViewParts& view : parts.views) add(&view.scheme, sizeof(Scheme));
+  return siphash(*parts.key.key, std::string_view(digests));
+}
+
+}  // namespace
+
+// Writes and reads the frame of a segment: prefix, sections, section records, header.
 class SegmentFile {
  public:
-  static SegmentSummary write(const Parts& parts, const std::string& folder) {
-    CheckedWriter out(folder + "/.segment.writing");
-    out.append(kMagic, sizeof kMagic);
+  static SegmentSummary write(const Parts& parts, std::shared_ptr<const Storage> storage,
+                              const std::string& folder, const std::string& name) {
+    CheckedWriter out(storage, folder + "/." + (name.empty() ? "segment" : name) + ".writing");
+    Segment::Prefix prefix{};
+    std::memcpy(prefix.magic, kMagic, sizeof kMagic);
+    prefix.version = kVersion;
+    prefix.byte_order = kByteOrder;
+    prefix.key_id = parts.key.id();
+    prefix.nonce = nonce_of(parts);
+    out.append(&prefix, sizeof prefix);
+    out.encrypt(Cipher(parts.key.key, prefix.nonce));
     std::vector<SectionRecord> sections;
     uint32_t view = 0;
     const auto section = [&](uint32_t kind, const std::function<void()>& body) {
@@ -120,6 +161,12 @@ class SegmentFile {
       std::ranges::sort(ids);
       out.append_values(ids);
     });
+    std::vector<ExpiryRecord> expiries;
+    for (uint32_t d = 0; d < parts.records.size(); ++d) {
+      if (parts.records[d].expires != 0) expiries.push_back({parts.records[d].expires, d});
+    }
+    std::ranges::sort(expiries);
+    section(kExpiries, [&] { out.append_values(expiries); });
     section(kUnits, [&] { out.append_values(parts.units); });
     section(kLines, [&] {
       parts.lines([&](const uint8_t* from, size_t size) { out.append(from, size); });
@@ -149,52 +196,77 @@ class SegmentFile {
     out.append_values(sections);
     Segment::Header header{};
     std::memcpy(header.magic, kMagic, sizeof kMagic);
-    header.version = kVersion;
-    header.sections = static_cast<uint32_t>(sections.size());
-    header.key_id = parts.key_id;
+    header.sections = sections.size();
     header.documents = parts.records.size();
     for (const auto& record : parts.records) header.text_bytes += record.text_bytes;
     header.strings = parts.strings.size();
     header.units = parts.units.size();
+    header.expiries = expiries.size();
     for (uint32_t v = 0; v < kViews; ++v) {
       header.tokens[v] = parts.views[v].tokens;
       header.schemes[v] = parts.views[v].scheme;
     }
     out.append(&header, sizeof header);
 
-    const uint64_t name = out.finish();
+    const uint64_t content = out.finish();
     char file[40];
-    std::snprintf(file, sizeof file, "segment-%016" PRIx64 ".dedup", name);
-    out.publish(folder + "/" + file);
-    return Segment(folder + "/" + file).summary();
+    std::snprintf(file, sizeof file, "segment-%016" PRIx64 ".dedup", content);
+    const std::string path = folder + "/" + (name.empty() ? file : name);
+    out.publish(path);
+    return Segment(*storage, path, parts.key).summary();
   }
 
-  static void read(Segment& segment) {
-    const CheckedFile& file = segment.file_;
+  static Segment::Prefix read_prefix(const CheckedFile& file) {
     const auto refuse = [&](const std::string& what) {
       throw FormatError(file.path() + ": " + what);
     };
-    if (file.body_size() < sizeof(Segment::Header) + sizeof kMagic ||
-        std::memcmp(file.at(0, sizeof kMagic), kMagic, sizeof kMagic) != 0) {
+    Segment::Prefix prefix;
+    if (file.body_size() < sizeof prefix + sizeof(Segment::Header)) {
+      refuse("is no dedup segment; it is too short");
+    }
+    prefix = load<Segment::Prefix>(file.raw(0, sizeof prefix));
+    if (std::memcmp(prefix.magic, kMagic, sizeof kMagic) != 0) {
       refuse("is no dedup segment; expected 'dedupSEG' at byte 0");
     }
-    const uint64_t header_at = file.body_size() - sizeof(Segment::Header);
-    segment.header_ = load<Segment::Header>(file.at(header_at, sizeof(Segment::Header)));
-    const auto& header = segment.header_;
-    if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) refuse("has no segment header");
-    if (header.version != kVersion) {
-      refuse("segment format version " + std::to_string(header.version) + ", this dedup reads " +
+    if (prefix.byte_order != kByteOrder) {
+      refuse("was written on a machine of another byte order; build the index on one like this");
+    }
+    if (prefix.version != kVersion) {
+      refuse("segment format version " + std::to_string(prefix.version) + ", this dedup reads " +
              std::to_string(kVersion) + "; use a matching release or build the index again");
     }
+    if ((prefix.features & ~kKnownFeatures) != 0) {
+      char unknown[24];
+      std::snprintf(unknown, sizeof unknown, "0x%" PRIx64, prefix.features & ~kKnownFeatures);
+      refuse(std::string("needs features ") + unknown +
+             " that this dedup does not have; use a newer release");
+    }
+    return prefix;
+  }
+
+  static void read(Segment& segment) {
+    CheckedFile& file = segment.file_;
+    const auto refuse = [&](const std::string& what) {
+      throw FormatError(file.path() + ": " + what);
+    };
+    segment.prefix_ = read_prefix(file);
+    if (segment.prefix_.key_id != segment.key_.id()) {
+      throw ArgumentError(file.path() + ": is under another key");
+    }
+    file.decrypt(Cipher(segment.key_.key, segment.prefix_.nonce));
+    const uint64_t header_at = file.body_size() - sizeof(Segment::Header);
+    segment.header_ = file.at<Segment::Header>(header_at);
+    const auto& header = segment.header_;
+    if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) refuse("has no segment header");
     bool sane = header.sections <= 1024 && header.sections * sizeof(SectionRecord) <= header_at &&
-                header.documents <= 0xFFFFFFFF && header.units <= 0xFFFFFFFF;
+                header.documents <= 0xFFFFFFFF && header.units <= 0xFFFFFFFF &&
+                header.expiries <= header.documents;
     for (const uint64_t tokens : header.tokens) sane = sane && tokens <= kMaxTokens;
     if (!sane) refuse("its header is impossible; build the index again");
     const uint64_t records_at = header_at - header.sections * sizeof(SectionRecord);
     uint32_t seen_of_documents = 0, seen[kViews] = {};
     for (uint32_t i = 0; i < header.sections; ++i) {
-      const auto section = load<SectionRecord>(
-          file.at(records_at + i * sizeof(SectionRecord), sizeof(SectionRecord)));
+      const auto section = file.at<SectionRecord>(records_at + i * sizeof(SectionRecord));
       if (section.offset > records_at || section.size > records_at - section.offset) {
         refuse("a section lies outside the file; build the index again");
       }
@@ -224,6 +296,10 @@ class SegmentFile {
           expect(header.documents * sizeof(IdRecord));
           segment.id_index_offset_ = section.offset;
           break;
+        case kExpiries:
+          expect(header.expiries * sizeof(ExpiryRecord));
+          segment.expiries_offset_ = section.offset;
+          break;
         case kUnits:
           expect(header.units * sizeof(UnitRecord));
           segment.units_offset_ = section.offset;
@@ -234,7 +310,7 @@ class SegmentFile {
           break;
         case kCounts:
           expect(sizeof view.counts_);
-          std::memcpy(view.counts_.data(), file.at(section.offset, section.size), section.size);
+          view.counts_ = file.at<std::array<uint64_t, 256>>(section.offset);
           break;
         case kSeeds:
           view.seeds_ = SeedTable(file, section.offset, section.size);
@@ -275,7 +351,14 @@ class SegmentFile {
   }
 };
 
-Segment::Segment(const std::string& path) : file_(path) { SegmentFile::read(*this); }
+Segment::Segment(const Storage& storage, const std::string& path, const TokenKey& key)
+    : file_(storage, path), key_(key) {
+  SegmentFile::read(*this);
+}
+
+uint64_t Segment::key_id_of(const Storage& storage, const std::string& path) {
+  return SegmentFile::read_prefix(CheckedFile(storage, path)).key_id;
+}
 
 SegmentSummary Segment::summary() const {
   const size_t slash = path().rfind('/');
@@ -290,7 +373,7 @@ std::map<std::string, CorpusCount> Segment::corpora(const Tombstones& dead) cons
   for (uint32_t d = 0; d < documents(); ++d) {
     if (is_dead(dead, d)) continue;
     const DocumentRecord record = document(d);
-    CorpusCount& count = counts[std::string(string(record.corpus))];
+    CorpusCount& count = counts[string(record.corpus)];
     ++count.documents;
     count.tokens += record.views[kTextView].tokens;
   }
@@ -298,8 +381,7 @@ std::map<std::string, CorpusCount> Segment::corpora(const Tombstones& dead) cons
 }
 
 DocumentRecord Segment::document(uint32_t index) const {
-  const auto record = load<DocumentRecord>(
-      file_.at(documents_offset_ + index * sizeof(DocumentRecord), sizeof(DocumentRecord)));
+  const auto record = file_.at<DocumentRecord>(documents_offset_ + index * sizeof(DocumentRecord));
   bool inside = uint64_t{record.first_unit} + record.units <= header_.units &&
                 record.first_line_byte <= lines_size_;
   for (uint32_t v = 0; v < kViews; ++v) {
@@ -313,31 +395,31 @@ DocumentRecord Segment::document(uint32_t index) const {
   return record;
 }
 
-std::string_view Segment::string(uint32_t index) const {
+std::string Segment::string(uint32_t index) const {
   if (index >= header_.strings) {
     throw FormatError(path() + ": string " + std::to_string(index) +
                       " does not exist; build the index again");
   }
-  const uint8_t* ends = file_.at(string_ends_offset_ + index * 8ull, 16);
-  const auto from = load<uint64_t>(ends), to = load<uint64_t>(ends + 8);
+  const auto [from, to] = file_.at<std::array<uint64_t, 2>>(string_ends_offset_ + index * 8ull);
   if (from > to || to > string_bytes_) {
     throw FormatError(path() + ": string " + std::to_string(index) +
                       " lies outside its section; build the index again");
   }
   const uint64_t offset = string_ends_offset_ + (header_.strings + 1) * 8 + from;
-  return {reinterpret_cast<const char*>(file_.at(offset, to - from)), to - from};
+  Scratch scratch;
+  const auto* bytes = reinterpret_cast<const char*>(file_.view(offset, to - from, scratch));
+  return {bytes, to - from};
 }
 
 DocumentInfo Segment::info(uint32_t index) const {
   const DocumentRecord record = document(index);
-  return {std::string(string(record.id)),      std::string(string(record.corpus)),
-          std::string(string(record.licence)), std::string(string(record.owner)),
-          std::string(string(record.url)),     std::string(string(record.language))};
+  return {string(record.id),  string(record.corpus),   string(record.licence), string(record.owner),
+          string(record.url), string(record.language), record.expires};
 }
 
 UnitRecord Segment::unit(const DocumentRecord& document, uint32_t number) const {
-  const uint64_t at = uint64_t{document.first_unit} + number;
-  return load<UnitRecord>(file_.at(units_offset_ + at * sizeof(UnitRecord), sizeof(UnitRecord)));
+  return file_.at<UnitRecord>(units_offset_ +
+                              (uint64_t{document.first_unit} + number) * sizeof(UnitRecord));
 }
 
 std::optional<UnitRecord> Segment::unit_at(const DocumentRecord& document, Span span) const {
@@ -358,44 +440,77 @@ std::optional<UnitRecord> Segment::unit_at(const DocumentRecord& document, Span 
   return best;
 }
 
-std::pair<uint32_t, uint32_t> Segment::lines_at(const DocumentRecord& document, Span span) const {
-  std::pair<uint32_t, uint32_t> found{0, 0};
-  uint64_t at = document.first_line_byte, end = 0;
-  for (uint32_t line = 1; line <= document.lines; ++line) {
-    uint64_t length = 0;
-    for (uint32_t shift = 0; at < lines_size_ && shift < 35; shift += 7) {
-      const uint8_t byte = *file_.at(lines_offset_ + at++, 1);
+namespace {
+
+// Reads the line lengths of a document one after the other.
+class LineReader {
+ public:
+  LineReader(const CheckedFile& file, uint64_t offset, uint64_t size)
+      : file_(file), offset_(offset), left_(size) {}
+
+  // The length of the next line; its bytes are appended to `bytes` if there is one. False if the
+  // section ends.
+  bool next(uint64_t& length, std::vector<uint8_t>* bytes = nullptr) {
+    length = 0;
+    for (uint32_t shift = 0; shift < 35; shift += 7) {
+      if (at_ == held_) refill();
+      if (held_ == 0) return false;
+      const uint8_t byte = part_[at_++];
+      if (bytes) bytes->push_back(byte);
       length |= uint64_t{byte & 0x7Fu} << shift;
-      if (byte < 0x80) break;
+      if (byte < 0x80) return true;
     }
+    return false;
+  }
+
+ private:
+  void refill() {
+    held_ = std::min<uint64_t>(left_, 256);
+    part_ = file_.view(offset_, held_, scratch_);
+    offset_ += held_;
+    left_ -= held_;
+    at_ = 0;
+  }
+
+  const CheckedFile& file_;
+  uint64_t offset_, left_, held_ = 0, at_ = 0;
+  const uint8_t* part_ = nullptr;
+  Scratch scratch_;
+};
+
+}  // namespace
+
+std::pair<uint32_t, uint32_t> Segment::lines_at(const DocumentRecord& document, Span span) const {
+  std::pair<uint32_t, uint32_t> found{0, document.lines};
+  LineReader lines(file_, lines_offset_ + document.first_line_byte,
+                   lines_size_ - document.first_line_byte);
+  uint64_t end = 0, length;
+  for (uint32_t line = 1; line <= document.lines && lines.next(length); ++line) {
     end += length;
     if (found.first == 0 && span.start < end) found.first = line;
     if (span.end <= end) {
       found.second = line;
-      return found;
+      break;
     }
   }
-  found.second = document.lines;
   return found;
 }
 
-std::pair<const uint8_t*, const uint8_t*> Segment::line_bytes(
-    const DocumentRecord& document) const {
-  uint64_t at = document.first_line_byte;
-  for (uint32_t line = 0; line < document.lines && at < lines_size_; ++line) {
-    while (at < lines_size_ && *file_.at(lines_offset_ + at, 1) >= 0x80) ++at;
-    at = std::min(at + 1, lines_size_);
-  }
-  const uint64_t size = at - document.first_line_byte;
-  const uint8_t* from = file_.at(lines_offset_ + document.first_line_byte, size);
-  return {from, from + size};
+std::vector<uint8_t> Segment::line_bytes(const DocumentRecord& document) const {
+  std::vector<uint8_t> bytes;
+  LineReader lines(file_, lines_offset_ + document.first_line_byte,
+                   lines_size_ - document.first_line_byte);
+  uint64_t length;
+  for (uint32_t line = 0; line < document.lines && lines.next(length, &bytes);) ++line;
+  return bytes;
 }
 
 uint32_t Segment::document_of(uint32_t view, uint32_t token) const {
+  const uint64_t first = documents_offset_ + view * sizeof(TokenRange);
   uint32_t low = 0, high = documents();  // the last document that starts at or before the token
   while (high - low > 1) {
     const uint32_t middle = low + (high - low) / 2;
-    if (document(middle).views[view].first <= token) {
+    if (file_.at<TokenRange>(first + middle * sizeof(DocumentRecord)).first <= token) {
       low = middle;
     } else {
       high = middle;
@@ -406,7 +521,7 @@ uint32_t Segment::document_of(uint32_t view, uint32_t token) const {
 
 std::vector<uint32_t> Segment::find_id(std::string_view id) const {
   const auto record = [&](uint64_t at) {
-    return load<IdRecord>(file_.at(id_index_offset_ + at * sizeof(IdRecord), sizeof(IdRecord)));
+    return file_.at<IdRecord>(id_index_offset_ + at * sizeof(IdRecord));
   };
   const uint64_t hash = id_hash(id);
   uint64_t low = 0, high = header_.documents;
@@ -426,8 +541,38 @@ std::vector<uint32_t> Segment::find_id(std::string_view id) const {
   return found;
 }
 
-SegmentWriter::SegmentWriter(const Schemes& schemes, TokenKey key)
-    : schemes_(schemes), key_(key), strings_{""}, string_numbers_{{"", 0}} {
+std::vector<uint32_t> Segment::expired(uint32_t day) const {
+  std::vector<uint32_t> documents;
+  for (uint64_t at = 0; at < header_.expiries; ++at) {
+    const auto record = file_.at<ExpiryRecord>(expiries_offset_ + at * sizeof(ExpiryRecord));
+    if (record.day > day) break;
+    documents.push_back(record.document);
+  }
+  std::ranges::sort(documents);
+  return documents;
+}
+
+uint32_t Segment::next_expiry(uint32_t day) const {
+  uint64_t low = 0, high = header_.expiries;
+  while (low < high) {
+    const uint64_t middle = low + (high - low) / 2;
+    if (file_.at<ExpiryRecord>(expiries_offset_ + middle * sizeof(ExpiryRecord)).day <= day) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low == header_.expiries) return 0;
+  return file_.at<ExpiryRecord>(expiries_offset_ + low * sizeof(ExpiryRecord)).day;
+}
+
+SegmentWriter::SegmentWriter(const Schemes& schemes, TokenKey key,
+                             std::shared_ptr<const Storage> storage)
+    : schemes_(schemes),
+      key_(key),
+      storage_(std::move(storage)),
+      strings_{""},
+      string_numbers_{{"", 0}} {
   for (const Scheme& scheme : schemes) {
     scheme.check();
     minima_.emplace_back(scheme);
@@ -529,6 +674,7 @@ uint64_t SegmentWriter::add(const DocumentInfo& info, std::string_view text, con
   record.owner = intern(info.owner);
   record.url = intern(info.url);
   record.language = intern(info.language);
+  record.expires = info.expires;
   records_.push_back(record);
   return tokens_.hashes.size();
 }
@@ -551,7 +697,7 @@ SegmentSummary SegmentWriter::write(const std::string& folder) {
   const auto all_of = [](const std::vector<uint8_t>& bytes) {
     return [&bytes](const ByteSink& emit) { emit(bytes.data(), bytes.size()); };
   };
-  Parts parts{key_.id(), records_, units_, strings_, all_of(lines_), {}};
+  Parts parts{key_, records_, units_, strings_, all_of(lines_), {}};
   for (uint32_t v = 0; v < kViews; ++v) {
     ViewBuffer& view = views_[v];
     std::ranges::sort(view.entries);
@@ -560,7 +706,7 @@ SegmentSummary SegmentWriter::write(const std::string& folder) {
                            all_of(view.fingerprints), all_of(view.raws),
                            [&](const auto& visit) { view.spans.replay(visit); }});
   }
-  return SegmentFile::write(parts, folder);
+  return SegmentFile::write(parts, storage_, folder, "");
 }
 
 namespace {
@@ -575,8 +721,8 @@ struct Run {
 
 // The seeds of one view of several segments, in table order, where they come to stand.
 EntrySource merged_entries(const SegmentList& segments, uint32_t view,
-                           const std::vector<std::vector<Run>>& runs, uint64_t tokens) {
-  return [&segments, view, &runs, tokens](const std::function<void(const SeedEntry&)>& emit) {
+                           const std::vector<std::vector<Run>>& runs) {
+  return [&segments, view, &runs](const std::function<void(const SeedEntry&)>& emit) {
     struct Head {
       Seed seed;
       size_t segment;
@@ -596,10 +742,6 @@ EntrySource merged_entries(const SegmentList& segments, uint32_t view,
       SeedTable::Cursor& cursor = cursors[head.segment];
       for (; !cursor.done() && cursor.entry().seed == head.seed; cursor.advance()) {
         const uint32_t position = cursor.entry().position;
-        if (position == segments[head.segment]->view(view).tokens()) {
-          emit({head.seed, static_cast<uint32_t>(tokens)});
-          continue;
-        }
         const auto& living = runs[head.segment];
         const auto run =
             std::upper_bound(living.begin(), living.end(), position,
@@ -616,7 +758,8 @@ EntrySource merged_entries(const SegmentList& segments, uint32_t view,
 }  // namespace
 
 SegmentSummary merge_segments(const SegmentList& segments, const std::vector<Tombstones>& dead,
-                              const std::string& folder) {
+                              TokenKey key, std::shared_ptr<const Storage> storage,
+                              const std::string& folder, const std::string& name) {
   if (segments.empty()) throw ArgumentError("merge: no segments");
   const Segment& first = *segments[0];
   std::array<std::vector<std::vector<Run>>, kViews> runs;
@@ -630,14 +773,12 @@ SegmentSummary merge_segments(const SegmentList& segments, const std::vector<Tom
   StringPool pool(strings, numbers);
   for (size_t s = 0; s < segments.size(); ++s) {
     const Segment& segment = *segments[s];
-    bool alike = segment.key_id() == first.key_id();
+    bool alike = segment.key_id() == key.id();
     for (uint32_t v = 0; v < kViews; ++v) {
       alike = alike && segment.view(v).scheme() == first.view(v).scheme();
     }
     if (!alike) throw ArgumentError("merge: " + segment.path() + " has another scheme or key");
-    const auto move = [&](uint32_t& string) {
-      string = pool.intern(std::string(segment.string(string)));
-    };
+    const auto move = [&](uint32_t& string) { string = pool.intern(segment.string(string)); };
     for (uint32_t d = 0; d < segment.documents(); ++d) {
       if (is_dead(dead[s], d)) continue;
       DocumentRecord record = segment.document(d);
@@ -660,9 +801,9 @@ SegmentSummary merge_segments(const SegmentList& segments, const std::vector<Tom
         move(units.back().name);
       }
       record.first_unit = first_unit;
-      const auto [from, to] = segment.line_bytes(record);
+      const std::vector<uint8_t> own_lines = segment.line_bytes(record);
       record.first_line_byte = lines.size();
-      lines.insert(lines.end(), from, to);
+      lines.insert(lines.end(), own_lines.begin(), own_lines.end());
       move(record.id);
       move(record.corpus);
       move(record.licence);
@@ -673,18 +814,20 @@ SegmentSummary merge_segments(const SegmentList& segments, const std::vector<Tom
     }
   }
 
-  Parts parts{first.key_id(),
-              records,
-              units,
-              strings,
-              [&](const ByteSink& emit) { emit(lines.data(), lines.size()); },
-              {}};
+  Parts parts{
+      key, records, units, strings, [&](const ByteSink& emit) { emit(lines.data(), lines.size()); },
+      {}};
   for (uint32_t v = 0; v < kViews; ++v) {
     const auto living = [&, v](auto bytes_of) -> ByteSource {
       return [&, v, bytes_of](const ByteSink& emit) {
+        Scratch scratch;
         for (size_t s = 0; s < segments.size(); ++s) {
           for (const Run& run : runs[v][s]) {
-            emit(bytes_of(segments[s]->view(v), run.from, run.to - run.from), run.to - run.from);
+            for (uint32_t from = run.from; from < run.to;) {
+              const uint32_t count = std::min<uint32_t>(run.to - from, kBlockBytes);
+              emit(bytes_of(segments[s]->view(v), from, count, scratch), count);
+              from += count;
+            }
           }
         }
       };
@@ -703,17 +846,17 @@ SegmentSummary merge_segments(const SegmentList& segments, const std::vector<Tom
         }
       }
     };
-    parts.views.push_back({first.view(v).scheme(), tokens[v],
-                           merged_entries(segments, v, runs[v], tokens[v]),
-                           living([](const SegmentView& view, uint64_t from, uint64_t count) {
-                             return view.fingerprints(from, count);
-                           }),
-                           living([](const SegmentView& view, uint64_t from, uint64_t count) {
-                             return view.raws(from, count);
-                           }),
-                           spans});
+    parts.views.push_back(
+        {first.view(v).scheme(), tokens[v], merged_entries(segments, v, runs[v]),
+         living([](const SegmentView& view, uint64_t from, uint64_t count, Scratch& scratch) {
+           return view.fingerprints(from, count, scratch);
+         }),
+         living([](const SegmentView& view, uint64_t from, uint64_t count, Scratch& scratch) {
+           return view.raws(from, count, scratch);
+         }),
+         spans});
   }
-  return SegmentFile::write(parts, folder);
+  return SegmentFile::write(parts, std::move(storage), folder, name);
 }
 
 }  // namespace dedup

@@ -1,15 +1,15 @@
 // Segments: the immutable files of an index.
 //
-//   body = Header | SectionRecord[sections] | sections, each aligned to 64 bytes
+//   body = Prefix | sections, each aligned to 64 bytes | SectionRecord[sections] | Header
 //
 //   documents     DocumentRecord[documents], in order of adding
 //   string ends   u64[strings + 1], then the strings' bytes: ids, corpora, licences, owners, urls,
 //                 languages, names of units, each once, in order of first use; string 0 is empty
 //   id index      IdRecord[documents], by hash of the id: finds a document without loading them all
+//   expiries      ExpiryRecord[], of the documents that expire, by day
 //   units         UnitRecord[units]: the functions, methods and classes of each document
 //   lines         the length of each line of each document of code, newline included: 7 bits a
-//   byte,
-//                 low ones first, bit 7 set if more follow
+//                 byte, low ones first, bit 7 set if more follow
 //
 // and of each view (sequence.h), in which a document without code has no tokens but words:
 //
@@ -19,9 +19,11 @@
 //   raws          u8[tokens], not of words: the top byte of what stands there letter by letter
 //   spans         token -> byte span (span_map.h)
 //
-// No protected text, and no token that could be read without the key, is in the file. A segment is
-// a function of its documents, scheme and key; merging segments gives the bytes that adding their
-// documents at once would have given. checked_file.h guards every byte. Reading is thread-safe.
+// No protected text is in the file. Under a key, all but the prefix and what seed_table.h says is
+// encrypted (cipher.h): without the key only sizes can be told. A segment is a function of its
+// documents, scheme and key; merging segments gives the bytes that adding their living documents at
+// once would have given, so nothing is left of those that are gone. checked_file.h guards every
+// byte. Reading is thread-safe.
 #pragma once
 
 #include <array>
@@ -57,6 +59,7 @@ inline bool is_dead(const Tombstones& dead, uint32_t document) {
 
 struct DocumentInfo {
   std::string id, corpus, licence, owner, url, language;
+  uint32_t expires = 0;  // days since 1970-01-01; not protected from then on; 0 for never
 };
 
 // A function, method or class of a document.
@@ -83,7 +86,7 @@ struct DocumentRecord {
   uint64_t content_hash = 0;
   uint32_t lines = 0;  // 0 unless it is code
   uint32_t id = 0, corpus = 0, licence = 0, owner = 0, url = 0, language = 0;  // strings
-  uint32_t reserved = 0;
+  uint32_t expires = 0;
 };
 static_assert(sizeof(DocumentRecord) == 88);
 
@@ -110,12 +113,12 @@ class SegmentView {
   uint64_t tokens() const { return tokens_; }
   const SeedTable& seeds() const { return seeds_; }
   const SpanMap& spans() const { return spans_; }
-  // Fingerprints of tokens [first, first + count), verified.
-  const uint8_t* fingerprints(uint64_t first, uint64_t count) const {
-    return file_->at(fingerprints_offset_ + first, count);
+  // Fingerprints of tokens [first, first + count); in `scratch` if they had to be decrypted.
+  const uint8_t* fingerprints(uint64_t first, uint64_t count, Scratch& scratch) const {
+    return file_->view(fingerprints_offset_ + first, count, scratch);
   }
-  const uint8_t* raws(uint64_t first, uint64_t count) const {
-    return file_->at(raws_offset_ + first, count);
+  const uint8_t* raws(uint64_t first, uint64_t count, Scratch& scratch) const {
+    return file_->view(raws_offset_ + first, count, scratch);
   }
   const std::array<uint64_t, 256>& counts() const { return counts_; }
 
@@ -131,13 +134,15 @@ class SegmentView {
 
 class Segment {
  public:
-  // Throws IoError, FormatError.
-  explicit Segment(const std::string& path);
+  // Throws IoError, FormatError, and ArgumentError if it is under another key.
+  Segment(const Storage& storage, const std::string& path, const TokenKey& key);
+  // The id of the key it is under, which is not needed to tell.
+  static uint64_t key_id_of(const Storage& storage, const std::string& path);
 
   const std::string& path() const { return file_.path(); }
   const CheckedFile& file() const { return file_; }
   const SegmentView& view(uint32_t number) const { return views_[number]; }
-  uint64_t key_id() const { return header_.key_id; }
+  uint64_t key_id() const { return prefix_.key_id; }
   // Of the text view: words.
   uint64_t tokens() const { return views_[kTextView].tokens(); }
   uint32_t documents() const { return static_cast<uint32_t>(header_.documents); }
@@ -148,7 +153,7 @@ class Segment {
 
   DocumentRecord document(uint32_t index) const;
   DocumentInfo info(uint32_t index) const;
-  std::string_view string(uint32_t index) const;
+  std::string string(uint32_t index) const;
   // The document that holds this token of a view.
   uint32_t document_of(uint32_t view, uint32_t token) const;
   UnitRecord unit(const DocumentRecord& document, uint32_t number) const;
@@ -158,28 +163,45 @@ class Segment {
   // The lines on which a byte span begins and ends, from 1; zeros for a document without lines.
   std::pair<uint32_t, uint32_t> lines_at(const DocumentRecord& document, Span span) const;
   // The bytes that hold its line lengths.
-  std::pair<const uint8_t*, const uint8_t*> line_bytes(const DocumentRecord& document) const;
+  std::vector<uint8_t> line_bytes(const DocumentRecord& document) const;
   // Every document that bears this id; all but the last were replaced before the segment was
   // written.
   std::vector<uint32_t> find_id(std::string_view id) const;
+  // The documents that have expired on a day, ascending; the next day after it on which one will,
+  // or 0.
+  std::vector<uint32_t> expired(uint32_t day) const;
+  uint32_t next_expiry(uint32_t day) const;
 
  private:
-  struct Header {
+  // What can be read without the key.
+  struct Prefix {
     char magic[8];
     uint32_t version;
-    uint32_t sections;
-    uint64_t key_id;
-    uint64_t documents, text_bytes, strings, units;
+    uint32_t byte_order;  // kByteOrder as the writer's machine stores it
+    uint64_t features;    // a reader that does not know one of them can't read the rest
+    uint64_t key_id;      // 0: not encrypted
+    uint64_t nonce;
+    uint64_t zeros[3];
+  };
+  static_assert(sizeof(Prefix) == 64);
+  struct Header {
+    char magic[8];
+    uint64_t sections;
+    uint64_t documents, text_bytes, strings, units, expiries;
     uint64_t tokens[kViews];
     Scheme schemes[kViews];
   };
   static_assert(sizeof(Header) == 272);
   friend class SegmentFile;
 
+  uint64_t string_offset(uint32_t index, uint64_t& size) const;
+
   CheckedFile file_;
+  Prefix prefix_{};
+  TokenKey key_;
   Header header_{};
   uint64_t documents_offset_ = 0, string_ends_offset_ = 0, string_bytes_ = 0, id_index_offset_ = 0;
-  uint64_t units_offset_ = 0, lines_offset_ = 0, lines_size_ = 0;
+  uint64_t expiries_offset_ = 0, units_offset_ = 0, lines_offset_ = 0, lines_size_ = 0;
   std::array<SegmentView, kViews> views_;
 };
 
@@ -188,7 +210,7 @@ using Schemes = std::array<Scheme, kViews>;
 // Collects documents in memory and writes them as one segment. Not thread-safe.
 class SegmentWriter {
  public:
-  SegmentWriter(const Schemes& schemes, TokenKey key);
+  SegmentWriter(const Schemes& schemes, TokenKey key, std::shared_ptr<const Storage> storage);
 
   // `code` is that of a text that is, or holds, code. Throws ArgumentError on invalid UTF-8 or when
   // the segment is full. Returns the words added.
@@ -198,7 +220,8 @@ class SegmentWriter {
   uint64_t tokens() const { return views_[kTextView].fingerprints.size(); }
   uint64_t documents() const { return records_.size(); }
   uint64_t memory_bytes() const;
-  // Writes the segment into the folder under the name of its content, durably. Call it last.
+  // Writes and syncs the segment in the folder, under the name of its content, which is durable
+  // once the caller has synced the folder. Call it last.
   SegmentSummary write(const std::string& folder);
 
  private:
@@ -216,6 +239,7 @@ class SegmentWriter {
 
   const Schemes schemes_;
   const TokenKey key_;
+  const std::shared_ptr<const Storage> storage_;
   std::vector<WindowMinima> minima_;
   Tokens tokens_;
   Sequence sequence_;
@@ -227,9 +251,12 @@ class SegmentWriter {
   std::array<ViewBuffer, kViews> views_;
 };
 
-// Writes the living documents of the segments, in order, as one segment. Memory does not grow with
-// the segments beyond their document records and the span symbols (1 byte a token).
+// Writes the living documents of the segments, in order, as one segment, under this name or that of
+// its content; as durable as SegmentWriter::write. Memory does not grow with the segments beyond
+// their document records and the postings of common seeds.
 SegmentSummary merge_segments(const std::vector<std::shared_ptr<const Segment>>& segments,
-                              const std::vector<Tombstones>& dead, const std::string& folder);
+                              const std::vector<Tombstones>& dead, TokenKey key,
+                              std::shared_ptr<const Storage> storage, const std::string& folder,
+                              const std::string& name = "");
 
 }  // namespace dedup

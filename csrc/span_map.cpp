@@ -214,7 +214,8 @@ SpanMap::SpanMap(const CheckedFile& file, uint64_t offset, uint64_t size) : file
   };
   constexpr uint64_t kHeader = kSymbols + 3 * sizeof(uint64_t);
   if (size < kHeader) refuse("too short");
-  const uint8_t* header = file.at(offset, kHeader);
+  Scratch scratch;
+  const uint8_t* header = file.view(offset, kHeader, scratch);
   Lengths lengths;
   std::copy_n(header, kSymbols, lengths.begin());
   tokens_ = load<uint64_t>(header + kSymbols);
@@ -247,8 +248,7 @@ SpanMap::SpanMap(const CheckedFile& file, uint64_t offset, uint64_t size) : file
 SpanMap::Reader::Reader(const SpanMap& map, uint64_t document, uint64_t token)
     : map_(map), document_(document) {
   const uint64_t index = token / kAnchorTokens;
-  const auto anchor =
-      load<Anchor>(map.file_->at(map.anchors_offset_ + index * sizeof(Anchor), sizeof(Anchor)));
+  const auto anchor = map.file_->at<Anchor>(map.anchors_offset_ + index * sizeof(Anchor));
   token_ = index * kAnchorTokens;
   bit_ = anchor.bit;
   end_ = anchor.end;
@@ -256,12 +256,18 @@ SpanMap::Reader::Reader(const SpanMap& map, uint64_t document, uint64_t token)
 }
 
 // At least 57 bits from the next on.
-uint64_t SpanMap::Reader::peek() const {
+uint64_t SpanMap::Reader::peek() {
   const uint64_t byte = bit_ / 8;
   if (byte + 8 > map_.bits_size_) {
     throw FormatError(map_.file_->path() + ": span map runs past its end; build the index again");
   }
-  return load<uint64_t>(map_.file_->at(map_.bits_offset_ + byte, 8)) >> (bit_ % 8);
+  if (byte < from_ || byte + 8 > from_ + kBuffer) {
+    from_ = byte / 8 * 8;
+    const uint64_t size = std::min(kBuffer, map_.bits_size_ - from_);
+    std::copy_n(map_.file_->raw(map_.bits_offset_ + from_, size), size, buffer_);
+    map_.file_->cipher().apply(map_.bits_offset_ + from_, buffer_, size);
+  }
+  return load<uint64_t>(buffer_ + (byte - from_)) >> (bit_ % 8);
 }
 
 uint64_t SpanMap::Reader::take(uint32_t bits) {

@@ -1,7 +1,7 @@
 """Types of the compiled core; csrc/bindings.cpp mirrors this file line for line."""
 
-from collections.abc import Sequence
-from typing import overload
+from collections.abc import Callable, Sequence
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,6 +131,21 @@ class Scheme:
     @staticmethod
     def ast() -> Scheme: ...
 
+class StorageLock:
+    def release(self) -> None: ...
+
+class Storage:
+    def __init__(self, hook: Callable[[str, str, Any], int | None] | None = None) -> None: ...
+    def read(self, path: str, limit: int) -> bytes: ...
+    def write(self, path: str, data: bytes) -> None: ...
+    def rename(self, source: str, target: str) -> None: ...
+    def sync_folder(self, path: str) -> None: ...
+    def remove(self, path: str) -> None: ...
+    def list(self, path: str) -> list[str]: ...
+    def make_folder(self, path: str) -> None: ...
+    def exists(self, path: str) -> bool: ...
+    def lock(self, path: str) -> StorageLock | None: ...
+
 class SegmentSummary:
     name: str
     bytes: int
@@ -147,7 +162,9 @@ class SegmentWriter:
     tokens: int
     documents: int
     memory_bytes: int
-    def __init__(self, schemes: list[Scheme], key: bytes | None) -> None: ...
+    def __init__(
+        self, schemes: list[Scheme], key: bytes | None, storage: Storage | None = None
+    ) -> None: ...
     def add(
         self,
         text: str | bytes,
@@ -156,6 +173,7 @@ class SegmentWriter:
         licence: str,
         owner: str,
         url: str,
+        expires: int = 0,
         language: str = "",
         code: Lexemes | None = None,
         ast: Lexemes | None = None,
@@ -169,16 +187,28 @@ class Segment:
     schemes: list[Scheme]
     key_id: int
     summary: SegmentSummary
-    def __init__(self, path: str) -> None: ...
+    tokens: list[int]
+    def __init__(
+        self, path: str, key: bytes | None = None, storage: Storage | None = None
+    ) -> None: ...
+    @staticmethod
+    def key_id_of(path: str, storage: Storage | None = None) -> int: ...
     def verify(self) -> None: ...
     def document(
         self, index: int
-    ) -> tuple[str, str, str, str, str, str, int, int, int, int, int, int]: ...
-    def corpora(self, dead: list[int]) -> dict[str, tuple[int, int]]: ...
+    ) -> tuple[str, str, str, str, str, str, int, int, int, int, int, int, int]: ...
+    def corpora(self, dead: bytes) -> dict[str, tuple[int, int]]: ...
     def find_id(self, id: str) -> list[int]: ...
+    def expired(self, day: int) -> list[int]: ...
+    def next_expiry(self, day: int) -> int: ...
 
 def merge_segments(
-    segments: list[Segment], dead: list[list[int]], folder: str
+    segments: list[Segment],
+    dead: list[bytes],
+    key: bytes | None,
+    folder: str,
+    name: str = "",
+    storage: Storage | None = None,
 ) -> SegmentSummary: ...
 
 class Found:
@@ -211,9 +241,7 @@ class Found:
 
 class Searcher:
     has_code: bool
-    def __init__(
-        self, segments: list[Segment], dead: list[list[int]], key: bytes | None
-    ) -> None: ...
+    def __init__(self, segments: list[Segment], dead: list[bytes], key: bytes | None) -> None: ...
     def search(
         self,
         text: str | bytes,
