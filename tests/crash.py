@@ -13,14 +13,13 @@ import select
 import signal
 import struct
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from workload import CREATED, KEY, Workload, assert_at, play
+from workload import CREATED, KEY, Workload, assert_at, play, scratch
 
 from dedup import _core
 from dedup.index import Index
@@ -129,7 +128,7 @@ def kills(count: int, seed: int) -> Counter[str]:
     """Kill `count` writers at random times; how many were doing what. Raises on a wrong state."""
     rng = random.Random(seed)
     hit: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         path, workload, done = Path(folder), Workload(seed), NOTHING
         for number in range(count):
             if number % 8 == 0 or done > 60:
@@ -170,7 +169,7 @@ def kills_at_every_call(seed: int, last: int = 8) -> int:
     """
     workload = Workload(seed)
     for at in itertools.count(1):
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch() as folder:
             path = Path(folder) / "index"
 
             def run(pipe: int, at: int = at, path: Path = path) -> None:

@@ -12,7 +12,6 @@ import random
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +20,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from workload import KEY, Remove, do, words
+from workload import KEY, Remove, do, scratch, words
 
 from dedup.document import Document
 from dedup.errors import DedupError
@@ -195,7 +194,7 @@ def misplace(damage: Damage, folder: Path) -> None:
 def damaged(seed: int, flips: int, cuts: int) -> Counter[str]:
     """So many flips and cuts, spread over all files, and all that can be misplaced."""
     rng = random.Random(seed)
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         damage = Damage(Path(folder) / "index")
         files = damage.files()
         bits = 8 * sum(file.stat().st_size for file in files)
@@ -212,7 +211,7 @@ def damaged(seed: int, flips: int, cuts: int) -> Counter[str]:
 
 def share(number: int, of: int) -> Counter[str]:
     """Every `of`-th bit flipped and length cut, from `number` on."""
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         damage = Damage(Path(folder) / "index")
         for file in damage.files():
             size = file.stat().st_size

@@ -14,7 +14,6 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from crash import NOTHING, in_child
-from workload import CREATED, KEY, Workload, assert_at, assert_holds, play
+from workload import CREATED, KEY, Workload, assert_at, assert_holds, play, scratch
 
 from dedup import _core
 from dedup.errors import DedupError
@@ -257,7 +256,7 @@ def sweep(name: str, for_good: bool, seed: int, start: int = 1, stride: int = 1)
     workload, at, runs = Workload(seed, merge_every=3), start, 0
     while True:
         fault = Fault(name, at, for_good)
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch() as folder:
             root = Path(folder).resolve()
             before = open_files(root)
             try:
@@ -294,7 +293,7 @@ def file_size_limits(seed: int, limits: Iterable[int]) -> Counter[str]:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
         def run(pipe: int) -> None:
-            with tempfile.TemporaryDirectory() as folder:
+            with scratch() as folder:
                 os.write(pipe, _meet_a_limit(Path(folder), seed, full, errno.EFBIG).encode())
 
         status, told = in_child(run, lambda child, pipe: None)
@@ -312,7 +311,7 @@ def full_disks(seed: int, spaces: Iterable[int]) -> Counter[str]:
         If none can be mounted.
     """
     outcomes: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as folder, mounted(Path(folder), "size=2m") as disk:
+    with scratch() as folder, mounted(Path(folder), "size=2m") as disk:
         for number, space in enumerate(spaces):
 
             @contextmanager

@@ -8,7 +8,6 @@ compared with dicts.
 
 import random
 import sys
-import tempfile
 import time
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,7 +23,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from workload import KEY, Holds, Remove, after, passage, words
+from workload import KEY, Holds, Remove, after, passage, scratch, words
 
 from dedup import expiry
 from dedup.document import Document
@@ -59,7 +58,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @initialize()
     def create(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = scratch()
         self.today = FIRST_DAY
         self.real_today = expiry.today
         expiry.today = lambda: self.today
@@ -131,15 +130,18 @@ class IndexMachine(RuleBasedStateMachine):
     def merge(self) -> None:
         self.index.merge()
         self.committed = self.pending
-        assert self.index.info().expired == 0
-        if self.keys == {self.key}:
-            self.assert_built_at_once()
+        info = self.index.info()
+        assert info.expired == 0
+        used = [key for key in KEYS if info.keys.get(f"{key.id:016x}")]
+        assert info.segments == len(used)
+        if len(used) == 1:
+            self.assert_built_at_once(*used)
 
-    def assert_built_at_once(self) -> None:
+    def assert_built_at_once(self, key: Key) -> None:
         """The segment of the index is the one that its living documents make when added at once."""
         with (
-            tempfile.TemporaryDirectory() as folder,
-            Index.create(Path(folder) / "once", key=self.key) as once,
+            scratch() as folder,
+            Index.create(Path(folder) / "once", key=key) as once,
         ):
             once.add(self.committed[document.id] for document in self.index.documents())
             once.commit()

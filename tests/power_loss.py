@@ -1,29 +1,35 @@
 """A loss of power at any time leaves the last step that was acknowledged, or the next one.
 
-``python tests/power_loss.py 12`` records every call by which a writer creates an index and makes 12
-steps, and after each call builds the folders that a loss of power could leave there. What was
+``python tests/power_loss.py 12`` records every call by which a writer creates an index, makes 12
+steps, and exports, and after each call builds the folders that a loss of power could leave there. What was
 synced is there. Of the rest, anything may be: bytes written to a file and not synced are dropped,
 kept, or kept in some blocks of 512 bytes; names made, renamed or removed in a folder and not
 synced are as they were, as they are, or changed in part, in order or out of it. Each folder is
-opened, checked, written to, and checked again.
+opened, checked, written to, and checked again. Then it does so with a first writer killed on the
+way.
 """
 
+import gc
 import random
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from crash import NOTHING, after_a_kill
-from workload import CREATED, KEY, Workload, play
+from workload import CREATED, KEY, Workload, assert_holds, play, scratch, step_of
 
 from dedup import _core
 from dedup.index import Index
 
 BLOCK_BYTES: Final = 512
+# Instead of the number of a step: the export is acknowledged.
+EXPORTED: Final = 1 << 30
+
+# Name, path, data.
+Call: TypeAlias = tuple[str, str, Any]
 
 # Path of a folder, name in it, bytes.
 State: TypeAlias = dict[str, dict[str, bytes]]
@@ -84,16 +90,14 @@ class Disk:
 
     def do(self, call: str, path: str, data: Any) -> None:
         parent, _, name = path.rpartition("/")
-        if parent not in self._folders and path not in self._folders:
-            return  # nothing of ours, or a call that fails
-        if call == "mkdir" and path not in self._folders:
+        if call == "mkdir" and parent in self._folders and path not in self._folders:
             self._folders[path] = Folder()
             self._unsynced.add(path)
         elif call == "fsync" and path in self._folders:
             folder = self._folders[path]
             self._folders[path] = Folder(folder.after(folder.changes))
             self._unsynced = {made for made in self._unsynced if made.rpartition("/")[0] != path}
-        elif call in ("open", "write", "fsync", "rename", "unlink"):
+        elif parent in self._folders:
             self._do_in(self._folders[parent], call, name, data)
 
     @staticmethod
@@ -105,7 +109,7 @@ class Disk:
             elif data == "w":
                 file.written = b""
         elif file is None:
-            assert call in ("open", "unlink"), f"{call} of {name}, which is not there"
+            assert call not in ("write", "fsync", "rename"), f"{call} of {name}, which is not there"
         elif call == "write":
             file.written += data
         elif call == "fsync":
@@ -132,53 +136,109 @@ class Disk:
                     }
 
 
-def recorded(root: Path, workload: Workload, last: int) -> list[tuple[str, str, Any]]:
-    """The calls of a writer that creates an index and makes the steps up to `last`.
+class Killed(Exception):
+    """The writer whose calls are recorded goes no further."""
 
-    Where a step is acknowledged, there is a call ``done`` with its number.
+
+def recorded(root: Path, workload: Workload, last: int, killed_at: int = 0) -> list[Call]:
+    """The calls of a writer that creates an index, makes the steps up to `last`, and exports.
+
+    Where a step is acknowledged, there is a call ``done`` with its number. The first writer may be
+    killed at a call, counted from 1; the one after it goes on from what it finds.
     """
-    log: list[tuple[str, str, Any]] = []
+    log: list[Call] = []
 
     def hook(call: str, path: str, data: Any) -> None:
+        if len(log) + 1 == killed_at:
+            raise Killed
         log.append((call, path, data if isinstance(data, str | None) else bytes(data)))
 
-    with Index.create(root / "index", key=KEY, storage=_core.Storage(hook)) as index:
-        log.append(("done", "", CREATED.number))
-        for number in range(last + 1):
+    def go_on(done: int) -> None:
+        storage = _core.Storage(hook)
+        if done == NOTHING:
+            index = Index.create(root / "index", key=KEY, storage=storage)
+            done = CREATED.number
+        else:
+            index = Index.open(root / "index", key=KEY, writable=True, storage=storage)
+        log.append(("done", "", done))
+        for number in range(done + 1, last + 1):
             play(index, workload.step(number))
             log.append(("done", "", number))
+        index.export(root / "export", corpus="corpus 1")
+        log.append(("done", "", EXPORTED))
+        index.close()
+
+    try:
+        go_on(NOTHING)
+    except Killed:
+        log.append(("killed", "", None))
+        gc.collect()  # its lock goes with it
+        go_on(at_step(root / "index"))
     return log
 
 
-def losses(last: int, seed: int, draws: int) -> tuple[int, int]:
-    """Try the states that a loss of power may leave; calls of the writer, states tried."""
+def at_step(path: Path) -> int:
+    try:
+        with Index.open(path, key=KEY) as index:
+            return step_of(index)
+    except FileNotFoundError:
+        return NOTHING
+
+
+def losses(
+    last: int,
+    seed: int,
+    draws: int,
+    killed_at: int = 0,
+    lost: Callable[[str, str], bool] = lambda call, path: False,
+) -> tuple[int, int]:
+    """Try the states that a loss of power may leave; calls of the writer, states tried.
+
+    The disk loses the calls for which `lost` is true: a test of this test.
+    """
     workload, rng = Workload(seed), random.Random(seed)
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         root = Path(folder).resolve() / "recorded"
         root.mkdir()
-        log = recorded(root, workload, last)
-        disk, done, tried = Disk(str(root)), NOTHING, 0
+        log = recorded(root, workload, last, killed_at)
+        disk, done, exported, tried = Disk(str(root)), NOTHING, False, 0
         seen: set[int] = set()
         for at, (call, path, data) in enumerate(log):
             if call == "done":
-                done = data
-            else:
+                exported = data == EXPORTED
+                done = done if exported else data
+            elif not lost(call, path):
                 disk.do(call, path, data)
             for state in disk.states(rng, draws):
-                key = hash((done, *((p, *sorted(f.items())) for p, f in sorted(state.items()))))
+                files = ((path, *sorted(files.items())) for path, files in sorted(state.items()))
+                key = hash((done, exported, *files))
                 if key in seen:
                     continue
                 seen.add(key)
                 tried += 1
-                with tempfile.TemporaryDirectory() as copy:
-                    build(state, str(root), Path(copy))
-                    try:
-                        after_a_kill(Path(copy) / "index", workload, done)
-                    except BaseException as error:
-                        sizes = {p: {n: len(d) for n, d in f.items()} for p, f in state.items()}
-                        error.add_note(f"seed {seed}, call {at} {(call, path)}, left: {sizes}")
-                        raise
+                try:
+                    check(state, str(root), workload, done, last if exported else None)
+                except BaseException as error:
+                    sizes = {p: {n: len(d) for n, d in f.items()} for p, f in state.items()}
+                    error.add_note(f"seed {seed}, call {at} {(call, path)}, left: {sizes}")
+                    raise
     return len(log), tried
+
+
+def check(state: State, root: str, workload: Workload, done: int, exported_at: int | None) -> None:
+    """Whether what is left is the index after a step, and, once it is acknowledged, its export."""
+    with scratch() as folder:
+        copy = Path(folder)
+        build(state, root, copy)
+        after_a_kill(copy / "index", workload, done)
+        file = copy / "export"
+        assert file.exists() or exported_at is None, "the exported file is gone"
+        if file.exists():
+            with Index.create(copy / "other", key=KEY) as other:
+                other.import_(file)
+                other.commit()
+                holds = workload.step(done).holds
+                assert_holds(other, {i: d for i, d in holds.items() if d.corpus == "corpus 1"})
 
 
 def build(state: State, root: str, copy: Path) -> None:
@@ -189,11 +249,30 @@ def build(state: State, root: str, copy: Path) -> None:
             (folder / name).write_bytes(data)
 
 
+def losses_after_kills(seed: int, draws: int, stride: int = 1) -> tuple[int, int]:
+    """A writer is killed at a call, another goes on, then the power is lost; calls, states tried.
+
+    The first is killed at each call of creating the index and making one step.
+    """
+    tried = 0
+    with scratch() as folder:
+        calls = len(recorded(Path(folder).resolve(), Workload(seed), last=0))
+    for killed_at in range(1, calls, stride):
+        try:
+            tried += losses(1, seed, draws, killed_at)[1]
+        except BaseException as error:
+            error.add_note(f"killed at call {killed_at}")
+            raise
+    return calls, tried
+
+
 if __name__ == "__main__":
     last = int(sys.argv[1]) if len(sys.argv) > 1 else 12
     began = time.monotonic()
     calls, tried = losses(last, seed=1, draws=4)
+    kills, tried_after = losses_after_kills(seed=2, draws=2)
     print(
-        f"{tried} states that a loss of power may leave, after each of {calls} calls: 0 wrong, "
+        f"{tried} states that a loss of power may leave after each of {calls} calls, "
+        f"{tried_after} after a kill at one of {kills} calls: 0 wrong, "
         f"{time.monotonic() - began:.0f} s"
     )

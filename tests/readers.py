@@ -11,7 +11,6 @@ import os
 import random
 import select
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import asdict, dataclass, field
@@ -27,6 +26,7 @@ from workload import (
     fields_of,
     passage,
     play,
+    scratch,
     source_of,
 )
 
@@ -106,7 +106,7 @@ def write(path: Path, workload: Workload, commits: int) -> list[int]:
 def readers_against(commits: int, readers: int, seed: int) -> tuple[int, int]:
     """Readers in processes of their own beside one writer; answers compared, generations seen."""
     workload = Workload(seed, _MERGE_EVERY)
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         path = Path(folder) / "index"
         Index.create(path, key=KEY).close()
         stop, stopping = os.pipe()
@@ -152,7 +152,7 @@ def threads_against(commits: int, threads: int, seed: int) -> int:
     workload = Workload(seed, _MERGE_EVERY)
     workload.step(commits)  # made at once, as several threads read it
     report = Report()
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         path = Path(folder) / "index"
         Index.create(path, key=KEY).close()
         if (child := os.fork()) == 0:

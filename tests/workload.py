@@ -7,7 +7,9 @@ version of which document is held. Every step replaces the ``clock``, whose url 
 the step: an index says by itself which commit it is.
 """
 
+import os
 import random
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -24,6 +26,12 @@ _MOST_DOCUMENTS: Final = 20
 _WORDS_PER_TEXT: Final = 40
 _WORDS_PER_PASSAGE: Final = 20  # the guarantee is 12
 _SYLLABLES: Final = [c + v for c in "bdfgklmnprstvz" for v in "aeiou"]
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder in memory, where the system has one: no test here is about the disk's own work."""
+    memory = "/dev/shm"
+    return tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None)
 
 
 def words(rng: random.Random, count: int) -> str:
