@@ -22,8 +22,10 @@ constexpr float kSeedsPerToken = 0.23f;  // of the default scheme: 1/8 + 1/13 + 
 constexpr uint32_t kTrackBits = 10;      // tracks of a segment: 1024, the oldest evidence gives way
 constexpr int64_t kTrackWidth = 16;      // diagonals that share a track
 constexpr uint32_t kTrackMemory = 256;   // tokens after which evidence on a diagonal is forgotten
-constexpr int32_t kSeedReach = 4;        // diagonals a screen tries around a tile hit
-constexpr int32_t kWindowReach = 20;     // and around two windows that agree
+// Tracks are forgotten, but to align a long passage once more would cost too much.
+constexpr uint32_t kLongTokens = 512;
+constexpr int32_t kSeedReach = 4;      // diagonals a screen tries around a tile hit
+constexpr int32_t kWindowReach = 20;   // and around two windows that agree
 constexpr uint32_t kWindowPause = 16;  // tokens until the same place is screened again for a window
 constexpr uint32_t kLookAhead = 16;    // probes in flight
 // Of the postings that the table of a segment with removed documents does not keep, so many are
@@ -31,7 +33,7 @@ constexpr uint32_t kLookAhead = 16;    // probes in flight
 constexpr uint32_t kMaxBeyond = 1024;
 // Of a document so many tokens are read around an anchor at first, besides those that face the
 // query; and an alignment that comes so near to their end is made again with more.
-constexpr uint32_t kLeastMargin = 384, kTouched = 320, kFirstReach = 4096;
+constexpr uint32_t kLeastMargin = 384, kTouched = 320, kFirstReach = 256;
 constexpr uint32_t kJoinQuery = 32;  // tokens of the query between parts of one passage
 // and of the document, in either direction: a page; 128 lost half of 500 shuffled words
 constexpr uint32_t kJoinDocument = 1024;
@@ -496,6 +498,7 @@ class Searcher::Collector {
   // what comes of it. A seed is its own anchor; windows are anchored where the screen says. A tile
   // of lexemes needs no screen: it is longer than what a screen asks for.
   void open(uint32_t q, uint32_t t, bool window) {
+    if (is_explained(q, t)) return;
     uint32_t anchor = t;
     if (query_.view == kTextView || window) {
       const uint64_t from = t > 128 ? t - 128 : 0;
@@ -508,6 +511,7 @@ class Searcher::Collector {
       if (window) {
         anchor = static_cast<uint32_t>(from + screened.document);
         q = screened.query;
+        if (is_explained(q, anchor)) return;
       }
     }
     const uint32_t document = segment_.document_of(query_.view, anchor);
@@ -517,6 +521,12 @@ class Searcher::Collector {
     align_at(document, range, q, anchor - range.first);
   }
 
+  bool is_explained(uint32_t q, uint32_t t) const {
+    if (explained_.empty()) return false;
+    const auto known = explained_.find(track_key(static_cast<int64_t>(t) - q));
+    return known != explained_.end() && q < known->second;
+  }
+
   void align_at(uint32_t document, const TokenRange& range, uint32_t q, uint32_t d) {
     Alignment alignment = aligned(range, q, d);
     if (alignment.pieces.empty() || alignment.score < measures_.least_fragment) return;
@@ -524,6 +534,10 @@ class Searcher::Collector {
       const int64_t diagonal = static_cast<int64_t>(piece.document) + range.first - piece.query;
       Track& track = tracks_.at(track_key(diagonal), piece.query);
       track.covered = std::max(track.covered, alignment.query_to());
+      if (alignment.query_to() - alignment.query_from() >= kLongTokens) {
+        uint32_t& to = explained_[track_key(diagonal)];
+        to = std::max(to, alignment.query_to());
+      }
     }
     if (query_.supplied.empty()) {
       fragments_.push_back({number_, document, false, std::move(alignment)});
@@ -616,6 +630,7 @@ class Searcher::Collector {
   std::vector<Fragment>& fragments_;
   const float total_bits_, gate_;
   Tracks tracks_;
+  std::unordered_map<int64_t, uint32_t> explained_;  // `covered` by long alignments
   Postings found_;
   Scratch scratch_, raws_scratch_;
 };

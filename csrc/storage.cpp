@@ -38,8 +38,9 @@ int64_t Storage::make(const char* name, const std::string& path, std::string_vie
 }
 
 int Storage::open(const std::string& path, const char* mode, int flags) const {
+  // A pipe in the place of a file must not be waited for.
   return static_cast<int>(make("open", path, mode, true, [&](uint64_t) {
-    return ::open(path.c_str(), flags | O_CLOEXEC, 0644);
+    return ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK, 0644);
   }));
 }
 
@@ -146,14 +147,19 @@ std::vector<std::string> Storage::list(const std::string& folder) const {
 void Storage::make_folder(const std::string& path) const {
   for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
     const std::string part = path.substr(0, slash);
-    if (!exists(part)) {
+    const bool is_last = slash == std::string::npos;
+    const bool is_new = !exists(part);
+    if (is_new) {
       const auto call = [&](uint64_t) { return ::mkdir(part.c_str(), 0755); };
       if (make("mkdir", part, {}, true, call) < 0 && errno != EEXIST) fail("make", part);
-      // A folder is as durable as its name in the one above it.
+    }
+    // A folder is as durable as its name in the one above it, which whoever made it may not have
+    // lived to sync.
+    if (is_new || is_last) {
       const size_t above = part.rfind('/');
       sync_folder(above == std::string::npos ? "." : part.substr(0, std::max<size_t>(above, 1)));
     }
-    if (slash == std::string::npos) return;
+    if (is_last) return;
   }
 }
 

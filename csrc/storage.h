@@ -47,7 +47,8 @@ class Storage {
   void sync_folder(const std::string& path) const;
   void remove(const std::string& path) const;  // missing is no error
   std::vector<std::string> list(const std::string& folder) const;
-  void make_folder(const std::string& path) const;  // and those above it
+  // And those above it; its name is durable, also if it was there. `path` ends in no slash.
+  void make_folder(const std::string& path) const;
   bool exists(const std::string& path) const;
 
  private:

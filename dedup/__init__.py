@@ -1,7 +1,10 @@
 """Stops generative models from reproducing protected text and code."""
 
+from dedup.contents import IndexedDocument
+from dedup.diff import Difference, diff
 from dedup.errors import (
     Blocked,
+    CommitInDoubt,
     DedupError,
     FormatError,
     IndexLocked,
@@ -14,27 +17,33 @@ from dedup.index import Index, Scheme
 from dedup.key import Key
 from dedup.match import Match, Span
 from dedup.policy import Policy, Rule, Verdict
+from dedup.snapshot import Snapshot
 from dedup.source import Document
 
 __all__ = [
     "Blocked",
+    "CommitInDoubt",
     "DedupError",
+    "Difference",
     "Document",
     "Filter",
     "FormatError",
     "Index",
     "IndexLocked",
+    "IndexedDocument",
     "Key",
     "Match",
     "Policy",
     "Rule",
     "Scheme",
     "SchemeMismatch",
+    "Snapshot",
     "SourceError",
     "Span",
     "Verdict",
     "WrongKey",
     "__version__",
+    "diff",
 ]
 
 __version__ = "0.1.0"

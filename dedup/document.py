@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from dedup.errors import SourceError
@@ -58,6 +59,8 @@ class Document:
         The whole text. Not stored: the index keeps seeds and keyed 8-bit token fingerprints.
     corpus, licence, owner, url : str
         Carried into every match; empty if unknown.
+    expires : date, optional
+        The first day, in UTC, on which it is not protected any more.
     """
 
     id: str
@@ -66,6 +69,7 @@ class Document:
     licence: str = ""
     owner: str = ""
     url: str = ""
+    expires: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

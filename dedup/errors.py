@@ -6,6 +6,7 @@ refuses. A message says what was expected, what came, where, and the way out.
 
 __all__ = [
     "Blocked",
+    "CommitInDoubt",
     "DedupError",
     "FormatError",
     "IndexLocked",
@@ -33,6 +34,10 @@ class WrongKey(DedupError, ValueError):
 
 class IndexLocked(DedupError):
     """Another process is writing to the index."""
+
+
+class CommitInDoubt(DedupError, OSError):
+    """The disk did not say that what was written will last; the writer goes no further."""
 
 
 class SourceError(DedupError):

@@ -42,9 +42,10 @@ class Filter:
         _check_text("output", output)
         if prompt is not None:
             _check_text("prompt", prompt)
-        generation = self.index.generation
+        snapshot = self.index.snapshot  # a commit or a reload may come between the two lines below
+        generation = snapshot.generation
         try:
-            matches = self.index.search(output, prompt=prompt)
+            matches = snapshot.search(output, prompt=prompt)
         except (DedupError, OSError, MemoryError) as error:
             return self.policy.judge_error(output, error, index_generation=generation)
         return self.policy.judge(output, matches, index_generation=generation)

@@ -6,13 +6,15 @@ key file lives beside the user's configuration, never in the index, readable by 
 
 import os
 import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from dedup import _core
 from dedup.errors import WrongKey
 
-__all__ = ["Key", "default_key", "default_key_path"]
+__all__ = ["Key", "KeyRing", "default_key", "default_key_path"]
 
 KEY_BYTES = 16
 
@@ -109,3 +111,51 @@ def default_key(*, create: bool = False) -> Key:
             f"no key at {path}: this index is keyed; copy the key file it was made with there, "
             "or name it (--key FILE, key=Key.load(FILE))"
         ) from None
+
+
+class KeyRing:
+    """The keys that an index is opened with; more than one while it moves from one to the next.
+
+    Parameters
+    ----------
+    keys : Key, iterable of Key, "default" or None
+        ``"default"`` is the user's key, looked for when it is needed. None opens what has no key.
+    """
+
+    def __init__(self, keys: Key | Iterable[Key] | Literal["default"] | None) -> None:
+        self._may_look = keys == "default"
+        self._secrets: dict[int, bytes | None] = {0: None}
+        if keys is not None and not isinstance(keys, str):
+            for key in [keys] if isinstance(keys, Key) else keys:
+                self.add(key)
+
+    def add(self, key: Key | None) -> int:
+        """Take a key up; its id, 0 for none."""
+        if key is None:
+            return 0
+        self._secrets[key.id] = key.secret
+        return key.id
+
+    def secrets(self, ids: Iterable[int], where: str) -> Mapping[int, bytes | None]:
+        """The secrets by the ids of their keys, if these ids are among them.
+
+        Raises
+        ------
+        WrongKey
+            If one is not; the message begins with `where`.
+        """
+        missing = [id for id in ids if id not in self._secrets]
+        if missing and self._may_look:
+            self.add(default_key())
+            missing = [id for id in missing if id not in self._secrets]
+        if missing:
+            made = " and ".join(f"{id:016x}" for id in missing)
+            have = " and ".join(f"{id:016x}" for id in self._secrets if id)
+            raise WrongKey(
+                f"{where}: made with key {made}, given is {have}; pass every key it was made with "
+                "(--key FILE, key=Key.load(FILE))"
+                if have
+                else f"{where}: is keyed; pass the key it was made with, {made} "
+                "(--key FILE, key=Key.load(FILE))"
+            )
+        return dict(self._secrets)

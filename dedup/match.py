@@ -4,13 +4,22 @@ Takes alignments from the core, gives frozen values; no I/O. Spans are half-open
 the UTF-8 of one text.
 """
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+import heapq
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from typing import Final, Literal, NamedTuple, get_args
 
-__all__ = ["Kind", "Match", "Span", "View"]
+from dedup import _core
+
+__all__ = ["Kind", "Match", "Span", "View", "joined", "match_of"]
 
 View = Literal["text", "code", "ast"]
 Kind = Literal["verbatim", "near", "renamed"]
+
+_VIEWS: Final[tuple[View, ...]] = get_args(View)
+
+# A match of code is `renamed` from this share of its names on; fewer are edits.
+_RENAMED_SHARE: Final = 0.1
 
 
 class Span(NamedTuple):
@@ -95,3 +104,85 @@ class Match:
     distinct: int = 0
     shared_names: int = 0
     consistency: float = 1.0
+
+
+def match_of(found: _core.Found, segment: _core.Segment) -> Match:
+    """What the core found in a segment, as a Match."""
+    id, corpus, licence, owner, url, language, *_ = segment.document(found.document)
+    view = _VIEWS[found.view]
+    kind = _kind_of(found)
+    return Match(
+        document=id,
+        corpus=corpus,
+        licence=licence,
+        owner=owner,
+        url=url,
+        view=view,
+        kind=kind,
+        query_span=Span(found.query_start, found.query_end),
+        document_span=Span(found.document_start, found.document_end),
+        tokens=found.tokens,
+        run=found.run if view == "text" or kind == "renamed" else found.same_run,
+        identity=found.matched / found.columns,
+        containment=found.containment,
+        jaccard=found.matched / (found.tokens + found.document_tokens - found.matched),
+        sources=found.sources,
+        owners=found.owners,
+        supplied=found.supplied,
+        language=language,
+        function=found.unit,
+        lines=(found.first_line, found.last_line),
+        distinct=found.distinct,
+        shared_names=found.telling,
+        consistency=found.consistency,
+    )
+
+
+def _kind_of(found: _core.Found) -> Kind:
+    equal = found.matched == found.columns == found.tokens == found.document_tokens
+    if found.view == 0:
+        return "verbatim" if equal else "near"
+    if equal and found.same == found.matched:
+        return "verbatim"
+    return "renamed" if found.renamed > _RENAMED_SHARE * found.names else "near"
+
+
+def joined(answers: list[list[Match]]) -> list[Match]:
+    """What searches of parts of an index found for one query, as a search of all would give it.
+
+    Each answer is in the order of the core: by where in the query, then by view, the best first.
+    """
+    answers = [answer for answer in answers if answer]
+    if len(answers) < 2:
+        return answers[0] if answers else []
+    matches = list(heapq.merge(*answers, key=_place))
+    starts = [match.query_span.start for match in matches]
+    longest = max(match.query_span.end - match.query_span.start for match in matches)
+    return [
+        _recounted(
+            match,
+            matches[
+                bisect_left(starts, match.query_span.start - longest) : bisect_left(
+                    starts, match.query_span.end
+                )
+            ],
+        )
+        for match in matches
+    ]
+
+
+def _place(match: Match) -> tuple[int, int, float]:
+    return match.query_span.start, _VIEWS.index(match.view), -match.identity * match.tokens
+
+
+def _recounted(match: Match, near: list[Match]) -> Match:
+    """The match with the sources and owners it has among all that lie near it in the query."""
+    start, end = match.query_span
+    same = [
+        other
+        for other in near
+        if other.view == match.view
+        and 2 * (min(end, other.query_span.end) - max(start, other.query_span.start)) >= end - start
+    ]
+    owners = {(other.owner or other.corpus) for other in same}
+    return replace(match, sources=len({other.document for other in same}), owners=len(owners))

@@ -14,7 +14,6 @@ verdict names it. As TOML:
     owner = ["Acme*"]           # shell patterns, case ignored
 """
 
-import fnmatch
 import os
 import string
 import tomllib
@@ -25,6 +24,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 from dedup.errors import Blocked
 from dedup.match import Kind, Match, Span, View
+from dedup.selection import fits
 
 __all__ = ["Action", "Policy", "Rule", "Ruling", "Verdict"]
 
@@ -111,10 +111,10 @@ class Rule:
             and match.containment >= self.min_containment
             and (not self.views or match.view in self.views)
             and (not self.kinds or match.kind in self.kinds)
-            and _fits(match.corpus, self.corpus)
-            and _fits(match.licence, self.licence)
-            and _fits(match.owner, self.owner)
-            and _fits(match.language, self.language)
+            and (not self.corpus or fits(match.corpus, self.corpus))
+            and (not self.licence or fits(match.licence, self.licence))
+            and (not self.owner or fits(match.owner, self.owner))
+            and (not self.language or fits(match.language, self.language))
         )
 
 
@@ -543,13 +543,6 @@ def _unions(matches: Iterable[Match]) -> list[tuple[Span, Match]]:
                 rank, match = best_rank, best
         unions.append((span, rank, match))
     return [(span, match) for span, _, match in unions]
-
-
-def _fits(value: str, patterns: tuple[str, ...]) -> bool:
-    value = value.casefold()
-    return not patterns or any(
-        fnmatch.fnmatchcase(value, pattern.casefold()) for pattern in patterns
-    )
 
 
 def _fill(notice: str, match: Match | None) -> str:

@@ -4,16 +4,18 @@
     text                                ``text_field``, else the first of ``text``, ``content``,
                                         ``body``, ``paragraphs``; a list is joined by blank lines
     corpus, licence (or license),
-    owner, url                          override what the caller gave
+    owner, url, expires                 override what the caller gave; a date is YYYY-MM-DD, and a
+                                        time is cut to its date
 
 A bad row is a SourceProblem in its place; the rows after it are read.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import BinaryIO, Final
+from datetime import date
+from typing import Any, BinaryIO, Final
 
-from dedup import licence
+from dedup import expiry, licence
 from dedup.document import MAX_DOCUMENT_BYTES, READ_ERRORS, Document, SourceProblem, reason_of
 
 __all__ = ["is_rows", "read_rows"]
@@ -26,6 +28,7 @@ _LABEL_FIELDS: Final = {
     "owner": ("owner",),
     "url": ("url",),
 }
+_EXPIRY_FIELD: Final = "expires"
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -86,7 +89,7 @@ def _document(
     text_fields = _TEXT_FIELDS if text_field is None else (text_field,)
     try:
         row = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
-        wanted = {*_ID_FIELDS, *text_fields}.union(*_LABEL_FIELDS.values())
+        wanted = {*_ID_FIELDS, *text_fields, _EXPIRY_FIELD}.union(*_LABEL_FIELDS.values())
         values = {key: msgspec.json.decode(row[key]) for key in wanted & row.keys()}
     except UnicodeDecodeError:
         raise ValueError(_bad_byte(line)) from None
@@ -106,10 +109,22 @@ def _document(
         raise ValueError(f"field {key} is neither a string nor a list of strings")
 
     id = _value(values, _ID_FIELDS)
-    own = {field: _value(values, keys) for field, keys in _LABEL_FIELDS.items()}
+    own: dict[str, Any] = {field: _value(values, keys) for field, keys in _LABEL_FIELDS.items()}
     own["licence"] = licence.normalise(own["licence"])
+    own["expires"] = _date(values.get(_EXPIRY_FIELD))
     document = label(id or default_id, text)
     return replace(document, **{field: value for field, value in own.items() if value})
+
+
+def _date(value: object) -> date | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"field {_EXPIRY_FIELD} is not a string; expected YYYY-MM-DD")
+    try:
+        return expiry.parse_date(value)
+    except ValueError as error:
+        raise ValueError(f"field {_EXPIRY_FIELD}: {error}") from None
 
 
 def _value(values: dict[str, object], keys: tuple[str, ...]) -> str:

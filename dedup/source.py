@@ -26,6 +26,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -74,6 +75,7 @@ def read_sources(
     licence: str = "",
     owner: str = "",
     url: str = "",
+    expires: date | None = None,
     text_field: str | None = None,
     skip: str | os.PathLike[str] | None = None,
     revision: str | None = None,
@@ -86,8 +88,8 @@ def read_sources(
     sources : iterable of paths
         Files, folders, git repositories, and ``-`` for standard input. The id of a file is its
         path from the parent of the source: ``books/emma.txt`` for ``/data/books``.
-    corpus, owner : str
-        Given to every document.
+    corpus, owner, expires : str, str, date
+        Given to every document; what a row says itself goes before.
     licence : str
         Given to every document, whatever the files say. Without it a document gets the licence
         that its file states, or else what is stated beside and above it in its tree; see
@@ -122,7 +124,7 @@ def read_sources(
             f"unknown field {min(unknown)} in url template {url!r}; "
             f"only {', '.join(_URL_FIELDS)} are known"
         )
-    labels = Document("", "", corpus=corpus, licence=licence, owner=owner, url=url)
+    labels = Document("", "", corpus, licence, owner, url, expires)
     return _read_all(sources, _Wishes(labels, text_field, skip, revision, note))
 
 

@@ -415,7 +415,7 @@ def test_unreadable_input_leaves_the_others_judged(run: Run, books: Path, tmp_pa
         ),
         (["check", "fine.txt", "--index", "books.idx", "--no-key"], "keyed; pass the key"),
         (["index", "add", "books.idx", "books", "--url", "{x}"], "unknown field {x} in url templ"),
-        (["index", "add", "books", "fine.txt"], "books: no index here"),
+        (["index", "add", "books", "fine.txt"], "books: not empty (has 'moby.txt') and no index"),
         (["index", "info", "no.idx"], "no.idx: no index here"),
         (["index", "verify", "no.idx"], "no.idx: no index here"),
         (["index", "merge", "no.idx"], "no.idx: no index here"),
@@ -460,7 +460,7 @@ def test_index_of_another_version_is_refused(run: Run, books: Path) -> None:
     )
     ran = run("check", "copy.txt", "--index", books)
     assert ran.status == 2
-    assert f"{manifest}: index format version 99, this dedup reads 2; " in ran.err
+    assert f"{manifest}: index format version 99, this dedup reads 3; " in ran.err
 
 
 def test_flipped_byte_is_found_and_named(run: Run, books: Path) -> None:

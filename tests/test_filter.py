@@ -1,6 +1,7 @@
 """A filter composes search and policy, and fails closed."""
 
 from collections.abc import Iterator
+from typing import Self
 
 import pytest
 from hypothesis import given
@@ -93,6 +94,10 @@ class Damaged:
     """An index whose file fails under it, which a healthy disk will not do on request."""
 
     generation = 4
+
+    @property
+    def snapshot(self) -> Self:
+        return self
 
     def search(self, text: str, prompt: str | None = None) -> list[object]:
         raise FormatError("segment-1.dedup: checksum of block 7 does not match")

@@ -2,9 +2,11 @@
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -149,20 +151,19 @@ def test_two_threads_answer_as_one(index: Index) -> None:
     assert index.search_batch(queries, 1) == [index.search(query) for query in queries]
 
 
-def test_a_segment_is_written_whenever_memory_is_full(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("dedup.index.SEGMENT_MEMORY_BYTES", 40_000)
+def test_a_segment_is_written_whenever_memory_is_full(tmp_path: Path) -> None:
+    again = [replace(document, owner="me") for document in paragraphs(300)[:5]]
     with Index.create(tmp_path / "small", key=KEY) as index:
-        index.add(paragraphs(300))
-        index.add(paragraphs(300)[:5])  # the same ids again, in segments not yet committed
+        index.add(paragraphs(300), memory_bytes=40_000)
+        index.add(again, memory_bytes=40_000)  # ids that are in segments not yet committed
+        with pytest.raises(ValueError, match="memory_bytes must be positive, got 0"):
+            index.add(again, memory_bytes=0)
         index.commit()
         assert index.info().segments > 1
         assert index.info().documents == 300
         index.merge()
-    monkeypatch.undo()
     with Index.create(tmp_path / "large", key=KEY) as index:
-        index.add(paragraphs(300)[5:] + paragraphs(300)[:5])
+        index.add(paragraphs(300)[5:] + again)
         index.commit()
         large = index.info()
     with Index.open(tmp_path / "small", key=KEY) as index:
@@ -175,7 +176,8 @@ def test_what_was_not_committed_is_not_there_and_leaves_no_files(tmp_path: Path)
         index.commit()
         kept = sorted((tmp_path / "i").iterdir())
         index.add(book_documents())
-        index._flush()
+        assert index._writer
+        index._writer._flush()
     assert sorted((tmp_path / "i").iterdir()) == kept
     with Index.open(tmp_path / "i", key=KEY) as index:
         assert index.info().documents == 5
@@ -216,10 +218,10 @@ def test_default_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path)
 
 def test_wrong_or_missing_key_opens_nothing(index: Index) -> None:
     other = Key(b"another key here")
-    message = rf"made with key {KEY.id:016x}, this one is {other.id:016x}"
+    message = rf"made with key {KEY.id:016x}, given is {other.id:016x}; pass every key"
     with pytest.raises(WrongKey, match=message):
         Index.open(index.path, key=other)
-    with pytest.raises(WrongKey, match="this index is keyed"):
+    with pytest.raises(WrongKey, match="is keyed; pass the key it was made with"):
         Index.open(index.path, key=None)
 
 
@@ -261,7 +263,7 @@ def test_create_touches_nothing_of_others(tmp_path: Path, index: Index) -> None:
 
 
 def test_second_writer_is_refused_and_a_dead_one_is_not_waited_for(index: Index) -> None:
-    with pytest.raises(IndexLocked, match="another process is writing"):
+    with pytest.raises(IndexLocked, match=rf"process {os.getpid()} is writing to this index"):
         Index.open(index.path, key=KEY, writable=True)
     index.close()
     code = (
@@ -300,7 +302,7 @@ def test_index_of_another_version_is_refused(index: Index) -> None:
     manifest = index.path / "MANIFEST"
     body = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(body | {"format_version": 99}))
-    with pytest.raises(FormatError, match=r"MANIFEST: index format version 99, this dedup reads 2"):
+    with pytest.raises(FormatError, match=r"MANIFEST: index format version 99, this dedup reads 3"):
         Index.open(index.path, key=KEY)
     manifest.write_text(json.dumps(body | {"generation": 7}))
     with pytest.raises(FormatError, match=r"MANIFEST: its checksum does not match; restore"):
