@@ -104,7 +104,11 @@ class Damage:
         for data in strange:
             if data != whole:
                 file.write_bytes(data)
-                self.ask()
+                try:
+                    self.ask()
+                except BaseException as error:
+                    error.add_note(f"{file.name} replaced by {data[:200]!r}")
+                    raise
         file.write_bytes(whole)
 
     def take_away(self, file: Path) -> None:
@@ -164,11 +168,12 @@ def within(seconds: int, run: Callable[[], None]) -> None:
         raise AssertionError(f"hangs for {seconds} s")
 
     before = signal.signal(signal.SIGALRM, hangs)
-    signal.alarm(seconds)
+    # More than once: calls that a signal interrupts are made again.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.01)
     try:
         run()
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 

@@ -14,6 +14,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -168,12 +169,12 @@ def recorded(root: Path, workload: Workload, last: int, killed_at: int = 0) -> l
         log.append(("done", "", EXPORTED))
         index.close()
 
-    try:
+    with suppress(Killed):
         go_on(NOTHING)
-    except Killed:
-        log.append(("killed", "", None))
-        gc.collect()  # its lock goes with it
-        go_on(at_step(root / "index"))
+        return log
+    log.append(("killed", "", None))
+    gc.collect()  # its lock goes with it
+    go_on(at_step(root / "index"))
     return log
 
 

@@ -130,8 +130,6 @@ class Workload:
             actions.append(Remove(by, (getattr(last.holds[rng.choice(others)], by),)))
         elif others and rng.random() < 0.1:
             actions.append(Remove("owner", ("owner 1", "owner 2", "no such owner")))
-        if not hasattr(Index, "remove"):
-            actions = [action for action in actions if isinstance(action, Document)]
         rng.shuffle(actions)
         holds = last.holds
         texts: list[str] = []
@@ -197,8 +195,6 @@ def assert_holds(index: Index, holds: Holds, gone: Iterable[str] = ()) -> None:
         assert found == [fields_of(document)], f"{document.id}: found in {found}"
     for text, matches in zip(gone, index.search_batch(list(gone)), strict=True):
         assert matches == [], f"{text!r} is gone, but found in {matches}"
-    if not hasattr(index, "documents"):
-        return
     listed = [
         (document.id, document.corpus, document.licence, document.owner, document.url)
         for document in index.documents()
