@@ -352,7 +352,7 @@ def mounted(folder: Path, options: str) -> Iterator[Path]:
         yield folder
     finally:
         gc.collect()
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def _meet_a_limit(root: Path, seed: int, full: Any, expected: int) -> str:
