@@ -4,16 +4,19 @@ The file is a segment of its own: it holds no text, and answers nothing without 
 by one index, imported by another of the same scheme that is opened with its key too.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from dedup import _core
 from dedup.contents import indexed_document, numbers_of
+from dedup.errors import SchemeMismatch
 from dedup.key import KeyRing
+from dedup.manifest import fields_of
 from dedup.selection import Selection
 from dedup.snapshot import Snapshot
 from dedup.tombstones import is_dead, tombstones
 
-__all__ = ["export", "open_exported"]
+__all__ = ["export", "open_exported", "require_schemes"]
 
 
 def export(snapshot: Snapshot, path: Path, selection: Selection, storage: _core.Storage) -> int:
@@ -67,3 +70,23 @@ def open_exported(file: Path, ring: KeyRing, storage: _core.Storage | None = Non
     segment = _core.Segment(str(file), secret, storage)
     segment.verify()
     return segment
+
+
+def require_schemes(
+    file: Path, theirs: Sequence[_core.Scheme], ours: Sequence[_core.Scheme]
+) -> None:
+    """Refuse a file whose fingerprints were made in another way than those of an index.
+
+    Raises
+    ------
+    SchemeMismatch
+        Naming the first parameter that differs.
+    """
+    known = fields_of(theirs)
+    for view, fields in fields_of(ours).items():
+        for name, value in fields.items():
+            if known[view][name] != value:
+                raise SchemeMismatch(
+                    f"{file}: fingerprints of {view} with {name}={known[view][name]}, the index "
+                    f"has {name}={value}; get the file from an index of the same scheme"
+                )

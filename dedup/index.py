@@ -15,7 +15,7 @@ may be anywhere.
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, Self, get_args
+from typing import Literal, Self
 
 from dedup import _core
 from dedup.contents import CorpusInfo, IndexedDocument, IndexInfo, VerifyReport
@@ -23,8 +23,8 @@ from dedup.document import Document
 from dedup.exchange import export
 from dedup.key import Key, KeyRing, default_key
 from dedup.lock import LOCK, take_lock
-from dedup.manifest import MANIFEST, Manifest, is_temporary, write_manifest
-from dedup.match import Match, View
+from dedup.manifest import MANIFEST, Manifest, fields_of, is_temporary, write_manifest
+from dedup.match import Match
 from dedup.parsers import Parsers
 from dedup.selection import Selection
 from dedup.snapshot import Snapshot
@@ -33,19 +33,6 @@ from dedup.writer import SEGMENT_MEMORY_BYTES, Writer
 __all__ = ["CorpusInfo", "Index", "IndexInfo", "Scheme", "VerifyReport"]
 
 Scheme = _core.Scheme
-
-_SCHEME_FIELDS: Final = (
-    "tile_size",
-    "tile_stride",
-    "gapped_shape",
-    "gapped_stride",
-    "window_size",
-    "window_stride",
-    "shingle_size",
-    "bands",
-    "rows",
-    "least_distinct",
-)
 
 # One value or several; of patterns, one has to fit.
 Several = str | Iterable[str] | None
@@ -103,17 +90,13 @@ class Index:
             If another process is making one there.
         """
         path, storage = Path(path), storage or _core.Storage()
-        _make_folder(path, storage)
+        storage.make_folder(str(path))
         _check_free(path, storage)  # before anything is put there
         keys = [default_key(create=True)] if key == "default" else _listed(key)
         lock = take_lock(path, storage)
         try:
             _check_free(path, storage)  # again, as another may have been quicker
-            schemes = (scheme or Scheme(), Scheme.code(), Scheme.ast())
-            fields = {
-                view: {name: getattr(scheme, name) for name in _SCHEME_FIELDS}
-                for view, scheme in zip(get_args(View), schemes, strict=True)
-            }
+            fields = fields_of([scheme or Scheme(), Scheme.code(), Scheme.ast()])
             key_id = keys[0].id if keys else 0
             write_manifest(path, Manifest(0, key_id, fields, ()), storage)
             return cls._opened(path, KeyRing(keys), storage, lock)
@@ -448,18 +431,6 @@ class Index:
 
 def _listed(keys: Key | Iterable[Key] | None) -> list[Key]:
     return [] if keys is None else [keys] if isinstance(keys, Key) else list(keys)
-
-
-def _make_folder(path: Path, storage: _core.Storage) -> None:
-    """Make the folder so that a power cut does not take it, or one above it, away again."""
-    missing = []
-    for folder in (path.absolute(), *path.absolute().parents):
-        if storage.exists(str(folder)):
-            break
-        missing.append(folder)
-    storage.make_folder(str(path))
-    for folder in missing:
-        storage.sync_folder(str(folder.parent))
 
 
 def _check_free(path: Path, storage: _core.Storage) -> None:

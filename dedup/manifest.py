@@ -35,15 +35,16 @@ between, a writer has merged, and there is a newer manifest to read.
 import base64
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import xxhash
 
 from dedup import _core
 from dedup.errors import CommitInDoubt, FormatError
+from dedup.match import View
 from dedup.tombstones import Tombstones, count, united
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "MANIFEST",
     "Entry",
     "Manifest",
+    "fields_of",
     "is_segment_name",
     "is_temporary",
     "read_manifest",
@@ -63,6 +65,19 @@ MANIFEST: Final = "MANIFEST"
 
 # What a reader of this release understands beyond the format version.
 _FEATURES: Final[frozenset[str]] = frozenset()
+
+_SCHEME_FIELDS: Final = (
+    "tile_size",
+    "tile_stride",
+    "gapped_shape",
+    "gapped_stride",
+    "window_size",
+    "window_stride",
+    "shingle_size",
+    "bands",
+    "rows",
+    "least_distinct",
+)
 
 # Tombstones of some 10^9 documents; more is no manifest.
 _MAX_BYTES: Final = 1 << 28
@@ -108,6 +123,14 @@ class Manifest:
     def key_ids(self) -> list[int]:
         """The ids of all keys it takes to read and to write this; 0 is no key."""
         return list(dict.fromkeys([self.key_id, *(entry.key_id for entry in self.segments)]))
+
+
+def fields_of(schemes: Sequence[_core.Scheme]) -> dict[str, dict[str, int]]:
+    """The parameters of the scheme of each view, by name."""
+    return {
+        view: {name: getattr(scheme, name) for name in _SCHEME_FIELDS}
+        for view, scheme in zip(get_args(View), schemes, strict=True)
+    }
 
 
 def is_segment_name(name: str) -> bool:

@@ -7,52 +7,28 @@ newest are merged as they pile up, each document O(log n) times over n commits.
 
 import contextlib
 import warnings
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from dedup import _core, expiry
 from dedup.contents import indexed_document, numbers_of
 from dedup.document import Document
-from dedup.errors import CommitInDoubt, DedupError, SchemeMismatch
-from dedup.exchange import open_exported
+from dedup.errors import CommitInDoubt, DedupError
+from dedup.exchange import open_exported, require_schemes
 from dedup.key import Key, KeyRing
 from dedup.manifest import Entry, Manifest, remove_strays, write_manifest
+from dedup.merging import Part, all_runs, due
 from dedup.parsers import Parsers
 from dedup.selection import Selection
 from dedup.snapshot import Snapshot
-from dedup.tombstones import Tombstones, is_dead, tombstones, united
+from dedup.tombstones import Tombstones, is_dead, tombstones
 
 __all__ = ["SEGMENT_MEMORY_BYTES", "Writer"]
 
 # What is held in memory before a segment is written: some 100 million tokens.
 SEGMENT_MEMORY_BYTES: Final = 512 * 1024 * 1024
-
-# A query probes every segment, so a commit that leaves more of one key merges the newest ones.
-_MAX_SEGMENTS: Final = 8
-
-# Of one view of a segment: positions have 32 bits, and the core keeps some for itself.
-_MAX_TOKENS: Final = 2**32 - 16
-
-
-@dataclass(eq=False)
-class _Part:
-    """A segment, committed or not, and which of its documents are gone since it was."""
-
-    entry: Entry
-    segment: _core.Segment
-    gone: set[int] = field(default_factory=set)
-
-    def has(self, document: int) -> bool:
-        return document not in self.gone and not is_dead(self.entry.dead, document)
-
-    def as_of_now(self) -> Entry:
-        return self.entry.without(tombstones(self.gone))
-
-    def dead_on(self, day: int) -> Tombstones:
-        return united(self.as_of_now().dead, tombstones(self.segment.expired(day)))
 
 
 class Writer:
@@ -107,7 +83,7 @@ class Writer:
         """``Index.remove``."""
         self._require_going()
         self._flush()
-        removed, day = 0, expiry.day_of(expiry.today())
+        removed, day = 0, _today()
         for part in self._parts:
             dead = part.dead_on(day)
             for number in numbers_of(part.segment, selection):
@@ -122,13 +98,9 @@ class Writer:
         """``Index.import_``."""
         self._require_going()
         segment = open_exported(file, self._ring, self._storage)
-        if segment.schemes != self._schemes:
-            raise SchemeMismatch(
-                f"{file}: fingerprints under {segment.schemes}, the index is under "
-                f"{self._schemes}; export it from an index of the same scheme"
-            )
+        require_schemes(file, segment.schemes, self._schemes)
         key_id, rows = segment.key_id, range(segment.summary.documents)
-        left_out = set(segment.expired(expiry.day_of(expiry.today())))
+        left_out = set(segment.expired(_today()))
         left_out.update(n for n in rows if self._has(key_id, segment.document(n)))
         if len(left_out) == len(rows):
             return 0
@@ -147,7 +119,7 @@ class Writer:
         if not self._swap(self._parts):
             return
         try:
-            self._merge_runs(list(self._due()))
+            self._merge_runs(due(self._parts, _today()))
         except (OSError, DedupError) as error:
             warnings.warn(
                 f"{self._path}: generation {self.snapshot.generation} is committed, but its "
@@ -167,9 +139,7 @@ class Writer:
         self._require_going()
         self._flush()
         self._swap(self._parts)
-        runs = (run for parts in self._by_key() for run in _runs(parts))
-        day = expiry.day_of(expiry.today())
-        self._merge_runs([run for run in runs if len(run) > 1 or run[0].dead_on(day)])
+        self._merge_runs(all_runs(self._parts, _today()))
 
     # ---- documents
 
@@ -197,7 +167,7 @@ class Writer:
         self._ids[document.id] = self._segment.documents - 1
         return 1
 
-    def _find(self, id: str) -> Iterator[tuple[_Part, int]]:
+    def _find(self, id: str) -> Iterator[tuple[Part, int]]:
         """Where the document of this id is, but for the one in memory."""
         for part in self._parts:
             for number in part.segment.find_id(id):
@@ -226,7 +196,7 @@ class Writer:
         """Start from a generation, with nothing added to it."""
         self.snapshot = snapshot
         self._parts = [
-            _Part(entry, segment)
+            Part(entry, segment)
             for entry, segment in zip(snapshot.manifest.segments, snapshot.segments, strict=True)
         ]
         self._key_id = snapshot.manifest.key_id
@@ -247,17 +217,17 @@ class Writer:
             self._parts.append(part)
             self._start_segment()
 
-    def _part(self, summary: _core.SegmentSummary, key_id: int) -> _Part:
+    def _part(self, summary: _core.SegmentSummary, key_id: int) -> Part:
         entry = Entry(summary.name, summary.bytes, summary.documents, key_id)
         path = str(self._path / entry.name)
-        return _Part(entry, _core.Segment(path, self._secret(key_id), self._storage))
+        return Part(entry, _core.Segment(path, self._secret(key_id), self._storage))
 
     def _secret(self, key_id: int) -> bytes | None:
         return self._ring.secrets([key_id], str(self._path))[key_id]
 
     # ---- commits
 
-    def _swap(self, parts: list[_Part], key_id: int | None = None) -> bool:
+    def _swap(self, parts: list[Part], key_id: int | None = None) -> bool:
         """Commit these parts, if that changes anything."""
         old = self.snapshot.manifest
         entries = [part.as_of_now() for part in parts]
@@ -267,6 +237,8 @@ class Writer:
             segments=tuple(entry for entry in entries if entry.living),
         )
         if manifest == old:
+            if len(parts) > len(old.segments):
+                remove_strays(self._path, old, self._storage)
             self._take_up(self.snapshot)
             return False
         manifest = replace(manifest, generation=old.generation + 1)
@@ -311,76 +283,26 @@ class Writer:
 
     # ---- merging
 
-    def _by_key(self) -> list[list[_Part]]:
-        groups: dict[int, list[_Part]] = defaultdict(list)
-        for part in self._parts:
-            groups[part.entry.key_id].append(part)
-        return list(groups.values())
-
-    def _due(self) -> Iterator[list[_Part]]:
-        """What a commit merges: the newest of many, and what is more than half dead."""
-        day = expiry.day_of(expiry.today())
-        for parts in self._by_key():
-            start = _tail_start(parts) if len(parts) > _MAX_SEGMENTS else len(parts)
-            for part in parts[:start]:
-                dead = replace(part.entry, dead=part.dead_on(day))
-                if dead.living * 2 < dead.documents:
-                    yield [part]
-            if start < len(parts):
-                yield parts[start:]
-
-    def _merge_runs(self, runs: list[list[_Part]]) -> None:
+    def _merge_runs(self, runs: list[list[Part]]) -> None:
         """Make each run of segments one, without the documents that are gone; commit that."""
         if not runs:
             return
-        day = expiry.day_of(expiry.today())
-        merged: dict[int, _Part | None] = {}
+        day = _today()
+        merged: dict[int, Part | None] = {}
         for run in runs:
-            living = [
-                (part.segment, part.dead_on(day))
-                for part in run
-                if replace(part.entry, dead=part.dead_on(day)).living
-            ]
+            living = [(p.segment, p.dead_on(day)) for p in run if p.living_on(day)]
             merged.update((id(part), None) for part in run)
             if living:
                 merged[id(run[0])] = self._merged(living, run[0].entry.key_id)
         parts = [merged.get(id(part), part) for part in self._parts]
         self._swap([part for part in parts if part])
 
-    def _merged(self, living: list[tuple[_core.Segment, Tombstones]], key_id: int) -> _Part:
+    def _merged(self, living: list[tuple[_core.Segment, Tombstones]], key_id: int) -> Part:
         segments, dead = [segment for segment, _ in living], [dead for _, dead in living]
         secret, folder = self._secret(key_id), str(self._path)
         summary = _core.merge_segments(segments, dead, secret, folder, "", self._storage)
         return self._part(summary, key_id)
 
 
-def _runs(parts: list[_Part]) -> Iterator[list[_Part]]:
-    """The segments of one key, cut where one file could not hold the tokens."""
-    run: list[_Part] = []
-    for part in parts:
-        if run and not _fit_in_one([*run, part]):
-            yield run
-            run = []
-        run.append(part)
-    if run:
-        yield run
-
-
-def _tail_start(parts: list[_Part]) -> int:
-    """Where the newest segments begin that together outweigh the next older one.
-
-    Merging them keeps sizes roughly doubling from newest to oldest, so a document is rewritten
-    O(log n) times over the life of an index of n commits.
-    """
-    sizes = [part.entry.bytes for part in parts]
-    start = len(parts) - 1
-    while start > 0 and _fit_in_one(parts[start - 1 :]):
-        if start < len(parts) - 1 and sizes[start - 1] >= 2 * sum(sizes[start:]):
-            break
-        start -= 1
-    return start if start < len(parts) - 1 else len(parts)
-
-
-def _fit_in_one(parts: list[_Part]) -> bool:
-    tokens = [part.segment.tokens for part in parts]
-    return all(sum(views) <= _MAX_TOKENS for views in zip(*tokens, strict=True))
+def _today() -> int:
+    return expiry.day_of(expiry.today())

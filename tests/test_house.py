@@ -47,6 +47,7 @@ ORDER = [
     "snapshot",
     "diff",
     "exchange",
+    "merging",
     "writer",
     "index",
     "policy",
