@@ -45,14 +45,14 @@ class Fault:
     ----------
     hits : int
         Calls that were made to fail.
-    failed_syncs : int
-        Of them, calls of fsync.
+    failed_syncs, doubts : int
+        Of them, calls of fsync, and those for a folder: what the disk holds can't be known then.
     """
 
     def __init__(self, name: str, at: int, for_good: bool) -> None:
         self.name = name
         self.errno = getattr(errno, name, 0)
-        self.hits = self.failed_syncs = 0
+        self.hits = self.failed_syncs = self.doubts = 0
         self._at = at
         self._for_good = for_good
         self._calls = 0
@@ -70,6 +70,7 @@ class Fault:
             return 0
         self.hits += 1
         self.failed_syncs += call == "fsync"
+        self.doubts += call == "fsync" and not path.endswith(".writing")
         self._last, self._path = f"{call} {path}", path
         if self.name == "raise":
             raise Raised(self._last)
@@ -156,10 +157,12 @@ class Scenario:
 
     def make(self, index: Index, number: int) -> Index:
         """Make a step, if not at once, then once the fault is over; the writer that is left."""
-        step, hits = self.workload.step(number), self.fault.hits
+        step, hits, doubts = self.workload.step(number), self.fault.hits, self.fault.doubts
         if not self.attempt(lambda: play(index, step)):
             found = self.assert_at((self.done, number))
-            if not (self.same_writer and self.goes_on(index, number)):
+            if self.same_writer and self.goes_on(index, number):
+                assert self.fault.doubts == doubts, "goes on though a commit is in doubt"
+            else:
                 index.close()
                 index = self.open(writable=True)
                 assert self.assert_at((found,)) == found

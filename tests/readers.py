@@ -32,8 +32,8 @@ from workload import (
 
 from dedup.index import Index
 
-# Merges that are asked for are few, so that there are some that the index makes by itself.
-_MERGE_EVERY: Final = 40
+# Of so many steps one is a merge: it takes every segment away under the readers.
+_MERGE_EVERY: Final = 6
 
 
 @dataclass

@@ -18,7 +18,7 @@ from dedup.index import Index
 
 
 def test_readers_beside_a_writer_never_see_a_mix() -> None:
-    answers, seen = readers_against(commits=60, readers=2, seed=3)
+    answers, seen = readers_against(commits=150, readers=3, seed=3)
     assert answers > 60
     assert seen > 5
 
