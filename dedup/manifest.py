@@ -35,7 +35,7 @@ between, a writer has merged, and there is a newer manifest to read.
 import base64
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -229,12 +229,7 @@ def read_manifest(path: Path, storage: _core.Storage) -> Manifest:
                 f"{file}: needs {', '.join(sorted(unknown))}, which this dedup does not know; "
                 "use a newer release or build the index again"
             )
-        return Manifest(
-            generation=int(body["generation"]),
-            key_id=int(body["key_id"], 16),
-            schemes={view: dict(scheme) for view, scheme in body["schemes"].items()},
-            segments=tuple(_entries(body["segments"])),
-        )
+        return _manifest_of(body)
     except FormatError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -258,15 +253,28 @@ def _checksum(body: dict[str, Any]) -> str:
     return xxhash.xxh3_64_hexdigest(canonical)
 
 
-def _entries(segments: list[dict[str, Any]]) -> Iterator[Entry]:
-    for entry in segments:
-        name = entry["name"]
-        if not is_segment_name(name):
-            raise ValueError(name)
-        yield Entry(
-            name,
-            int(entry["bytes"]),
-            int(entry["documents"]),
-            int(entry["key_id"], 16),
-            base64.b64decode(entry["dead"], validate=True).rstrip(b"\0"),
-        )
+def _manifest_of(body: dict[str, Any]) -> Manifest:
+    schemes = {view: _core.Scheme(**body["schemes"][view]) for view in get_args(View)}
+    segments = tuple(_entry_of(entry) for entry in body["segments"])
+    if len({entry.name for entry in segments}) < len(segments):
+        raise ValueError("a segment is named twice")
+    return Manifest(
+        generation=int(body["generation"]),
+        key_id=int(body["key_id"], 16),
+        schemes=fields_of(list(schemes.values())),
+        segments=segments,
+    )
+
+
+def _entry_of(body: dict[str, Any]) -> Entry:
+    entry = Entry(
+        body["name"],
+        int(body["bytes"]),
+        int(body["documents"]),
+        int(body["key_id"], 16),
+        base64.b64decode(body["dead"], validate=True).rstrip(b"\0"),
+    )
+    last = len(entry.dead) * 8 - 8 + entry.dead[-1].bit_length() if entry.dead else 0
+    if not is_segment_name(entry.name) or last > entry.documents or entry.documents < 0:
+        raise ValueError(entry.name)
+    return entry

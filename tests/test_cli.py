@@ -271,6 +271,181 @@ def test_info_verify_and_merge_print_counts(run: Run, books: Path) -> None:
     assert "books.idx has 1 segment of " in merged.out
 
 
+def test_adding_tells_its_peak_memory_and_takes_a_bound(run: Run, books: Path) -> None:
+    added = run("index", "add", books, "fine.txt", "--memory", "1M")
+    assert re.search(r", peak memory \d+ MB$", added.out.splitlines()[0])
+    for size in ("", "0", "-1", "2T", "much"):
+        refused = run("index", "add", books, "fine.txt", "--memory", size)
+        assert "--memory: " in refused.err and "expected one as 512M or 2G" in refused.err
+
+
+def test_documents_expire_as_told_and_rows_as_they_say(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        json.dumps({"id": "over", "text": PROTECTED, "expires": "2001-01-01"})
+        + "\n"
+        + json.dumps({"id": "lent", "text": HARMLESS * 3})
+    )
+    assert run("index", "add", "b.idx", "a.jsonl", "--expires", "2999-12-31").status == 0
+    info = run("index", "info", "b.idx").out
+    assert re.search(r"(?m)^expired +1 document, gone with the next merge$", info)
+    assert re.search(r"(?m)^next expiry +2999-12-31$", info)
+    assert re.search(r"(?m)^documents +1$", info)
+    assert run("check", "--index", "b.idx", stdin=PROTECTED).status == 0
+    assert run("index", "list", "b.idx").out.split("\t")[-1] == "2999-12-31\n"
+    run("index", "merge", "b.idx")
+    assert "expired" not in run("index", "info", "b.idx").out
+    wrong = run("index", "add", "b.idx", "a.jsonl", "--expires", "soon")
+    assert "--expires: 'soon' is no date; expected YYYY-MM-DD" in wrong.err
+
+
+def test_list_has_a_line_for_each_document_that_is_meant(run: Run, books: Path) -> None:
+    run("index", "add", books, "fine.txt", "--owner", "me\tand\x1b[0m you")
+    lines = run("index", "list", books).out.splitlines()
+    assert [line.split("\t") for line in lines] == [
+        ["books/moby.txt", "books", "PD", "Herman Melville", "87", ""],
+        ["fine.txt", "", "", r"me\tand\x1b[0m you", "17", ""],
+    ]
+    found = run("index", "list", books, "--owner", "HERMAN*", "--format", "jsonl").out
+    row = json.loads(found)
+    assert (row["document"], row["corpus"], row["url"]) == (
+        "books/moby.txt",
+        "books",
+        "https://x/moby",
+    )
+    assert run("index", "list", books, "--document", "no").out == ""
+
+
+def test_removed_documents_are_listed_and_pass(run: Run, books: Path) -> None:
+    run("index", "add", books, "fine.txt")
+    tried = run("index", "remove", books, "--corpus", "BOOK?", "--dry-run")
+    assert tried.out.splitlines() == [
+        "- books/moby.txt",
+        f"1 document would be removed from {books}, generation 2",
+    ]
+    assert run("check", "copy.txt", "--index", books).status == 1
+    done = run("index", "remove", books, "--corpus", "BOOK?")
+    assert done.out.splitlines()[-1] == f"1 document removed from {books}, generation 3"
+    assert run("check", "copy.txt", "--index", books, "--fail-on", "block").status == 0
+    again = run("index", "remove", books, "--corpus", "BOOK?")
+    assert (again.status, again.err) == (0, "")
+    assert again.out == f"no document fits; none removed from {books}, generation 3\n"
+
+
+def test_rotation_makes_the_new_key_and_tells_what_is_under_the_old(
+    run: Run, books: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / ".config/dedup/key"
+    rotated = run("index", "rotate", books, "--to", "new.key")
+    assert rotated.err.startswith("dedup: made the key new.key; keep it")
+    assert re.fullmatch(
+        rf"{books} is under key [0-9a-f]{{16}}; 1 document under the old key until added again\n",
+        rotated.out,
+    )
+    keys = ("--key", old, "--key", "new.key")
+    assert run("check", "copy.txt", "--index", books, *keys).status == 1
+    assert "made with key " in run("check", "copy.txt", "--index", books).err
+    info = run("index", "info", books, *keys).out
+    assert len(re.findall(r"(?m)^  under [0-9a-f]{16} +[01] documents?$", info)) == 2
+    labels = ("--corpus", "books", "--licence", "PD")
+    assert "(1 replaced)" in run("index", "add", books, "books", *labels, *keys).out
+    assert run("check", "copy.txt", "--index", books, "--key", "new.key").status == 1
+
+
+def test_exported_corpus_is_imported_elsewhere_with_its_key(
+    run: Run, books: Path, tmp_path: Path
+) -> None:
+    exported = run("index", "export", books, "books.prints", "--corpus", "books")
+    assert exported.out == "books.prints has the fingerprints of 1 document\n"
+    key = (tmp_path / ".config/dedup/key").rename(tmp_path / "their.key")
+    refused = run("index", "import", "our.idx", "books.prints")
+    assert "books.prints: " in refused.err and "pass the key it was made with" in refused.err
+    assert not (tmp_path / "our.idx").exists()
+    taken = run("index", "import", "our.idx", "books.prints", "--key", key)
+    assert taken.out == "1 document taken in; our.idx holds 1 document, generation 1\n"
+    again = run("index", "import", "our.idx", "books.prints", "--key", key)
+    assert again.out == "all is here already; our.idx holds 1 document, generation 1\n"
+    keys = ("--key", key, "--key", tmp_path / ".config/dedup/key")
+    assert run("check", "copy.txt", "--index", "our.idx", *keys).status == 1
+    assert run("index", "diff", books, "our.idx", *keys).status == 0
+    nothing = run("index", "export", books, "no.prints", "--corpus", "sky", "--key", key)
+    assert nothing.status == 2 and "no document fits, so there is nothing to export" in nothing.err
+
+
+def test_diff_says_what_another_index_protects(run: Run, books: Path, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/new.txt").write_text(HARMLESS)
+    (tmp_path / "books/gone.txt").write_text("to be gone")
+    assert run("index", "add", books, "books/gone.txt").status == 0
+    assert run("index", "add", "b.idx", "books/moby.txt", "more").status == 0
+    run("index", "add", "b.idx", "books", "--corpus", "books")
+    run("index", "remove", "b.idx", "--document", "books/gone.txt", "--document", "moby.txt")
+    found = run("index", "diff", books, "b.idx")
+    assert (found.status, found.err) == (1, "")
+    assert found.out.splitlines() == [
+        "+ more/new.txt",
+        "- gone.txt",
+        "~ books/moby.txt: licence, owner, url",
+    ]
+    rows = run("index", "diff", books, "b.idx", "--format", "jsonl").out.splitlines()
+    assert json.loads(rows[2]) == {
+        "change": "changed",
+        "document": "books/moby.txt",
+        "fields": ["licence", "owner", "url"],
+    }
+    same = run("index", "diff", books, books)
+    assert (same.status, same.out) == (0, "")
+    plain = run("index", "add", "c.idx", "books/moby.txt", "--no-key").status
+    assert plain == 0
+    (tmp_path / "d").mkdir()
+    run("index", "add", "d/c.idx", "books/moby.txt")
+    unsure = run("index", "diff", "c.idx", "d/c.idx")
+    assert (unsure.status, unsure.out) == (0, "")
+    assert unsure.err == (
+        "dedup: warning: 1 text could be compared by size only, as the keys differ\n"
+    )
+    assert run("index", "diff", books, "no.idx").status == 2
+
+
+def test_warning_of_a_commit_is_one_line(run: Run, books: Path, tmp_path: Path) -> None:
+    code = (
+        "import errno, sys, dedup.index as i; from dedup._core import Storage; merging = []\n"
+        "def hook(call, path, data):\n"
+        "    if call == 'rename' and path.endswith('MANIFEST.writing'): merging.append(1)\n"
+        "    if merging and call == 'write' and 'segment' in path: return errno.ENOSPC\n"
+        "open = i.Index.open.__func__\n"
+        "i.Index.open = classmethod(lambda c, p, **k: open(c, p, storage=Storage(hook), **k))\n"
+        f"sys.argv = ['dedup', 'index', 'remove', {str(books)!r}, '--document', 'books/moby.txt']\n"
+        "from dedup.cli import main; main()"
+    )
+    run("index", "add", books, "fine.txt", "--owner", "x")
+    run("index", "merge", books)
+    for number in range(2):  # three documents, of which two go
+        (tmp_path / f"{number}.txt").write_text(HARMLESS)
+    run("index", "add", books, "0.txt")
+    run("index", "merge", books)
+    run("index", "remove", books, "--document", "0.txt")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr.count("\n") == 1
+    assert re.match(r"dedup: warning: .*: generation \d is committed, but its seg", done.stderr)
+
+
+def test_index_that_another_process_writes_to_is_told_at_once(run: Run, books: Path) -> None:
+    child = subprocess.Popen(
+        [*COMMAND, "index", "add", str(books), "fine.txt", "-"], stdin=subprocess.PIPE
+    )
+    while not re.search(r"FLOCK .*WRITE " + str(child.pid), Path("/proc/locks").read_text()):
+        assert child.poll() is None
+    refused = run("index", "merge", books)
+    assert refused.err == (
+        f"dedup: error: {books}: process {child.pid} is writing to this index; wait for it, or "
+        "stop it\n"
+    )
+    child.kill()
+    child.wait()
+    assert run("index", "merge", books).status == 0
+
+
 # ---- check ---------------------------------------------------------------------------------------
 
 
@@ -419,6 +594,17 @@ def test_unreadable_input_leaves_the_others_judged(run: Run, books: Path, tmp_pa
         (["index", "info", "no.idx"], "no.idx: no index here"),
         (["index", "verify", "no.idx"], "no.idx: no index here"),
         (["index", "merge", "no.idx"], "no.idx: no index here"),
+        (["index", "remove", "no.idx", "--owner", "x"], "no.idx: no index here"),
+        (["index", "remove", "books.idx"], "nothing says what to remove; give --document, --corp"),
+        (["index", "rotate", "books.idx"], "Missing option '--to'"),
+        (["index", "list", "books.idx", "--format", "xml"], "Invalid value for '--format': "),
+        (
+            ["index", "export", "books.idx", "books"],
+            ".books.writing: cannot rename: Is a directory",
+        ),
+        (["index", "export", "books.idx", "no/file"], "No such file or directory"),
+        (["index", "import", "books.idx", "no.prints"], "no.prints: cannot open: No such file or"),
+        (["index", "import", "books.idx", "copy.txt"], "copy.txt: "),
         (["bogus"], "No such command 'bogus'"),
     ],
 )

@@ -145,3 +145,28 @@ def test_only_the_bindings_know_python() -> None:
     for path in (ROOT / "csrc").iterdir():
         if path.name != "bindings.cpp":
             assert not re.search(r"#include\s*[<\"](pybind11|Python\.h)", path.read_text()), path
+
+
+# What reads or writes files without a Storage, by which faults are put in: modules and calls.
+FILE_MODULES = {"fcntl", "io", "mmap", "os", "shutil", "tempfile"}
+FILE_CALLS = {
+    *("exists", "glob", "is_dir", "is_file", "iterdir", "lstat", "mkdir", "open", "read_bytes"),
+    *("read_text", "rename", "rglob", "rmdir", "stat", "touch", "unlink", "write_bytes"),
+    "write_text",
+}
+
+
+@pytest.mark.parametrize(
+    "module", ["exchange", "index", "manifest", "merging", "snapshot", "writer"]
+)
+def test_files_of_an_index_are_touched_through_its_storage_only(module: str) -> None:
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            assert not {alias.name.partition(".")[0] for alias in node.names} & FILE_MODULES
+        elif isinstance(node, ast.ImportFrom):
+            assert (node.module or "").partition(".")[0] not in FILE_MODULES
+        elif isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            receiver, _, name = called.rpartition(".")
+            assert name not in FILE_CALLS or receiver.endswith("storage"), called

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -437,6 +438,23 @@ def test_row_gives_id_text_and_labels_under_their_usual_names(tmp_path: Path, re
     ]
 
 
+def test_row_may_say_when_it_expires(tmp_path: Path, read: Read) -> None:
+    path = write(
+        tmp_path / "a.jsonl",
+        rows(
+            {"text": "a", "expires": "2030-07-01"},
+            {"text": "b", "expires": "2031-01-31T23:59:59+02:00"},
+            {"text": "c", "expires": None},
+            {"text": "d", "expires": ""},
+        ),
+    )
+    given = date(2040, 1, 1)
+    documents, problems = read(path, expires=given)
+    assert not problems
+    assert [d.expires for d in documents] == [date(2030, 7, 1), date(2031, 1, 31), given, given]
+    assert [d.expires for d in read(path)[0]][2:] == [None, None]
+
+
 def test_text_field_can_be_named(tmp_path: Path, read: Read) -> None:
     path = write(tmp_path / "a.jsonl", rows({"text": "no", "code": "yes"}))
     assert read(path, text_field="code")[0][0].text == "yes"
@@ -464,6 +482,8 @@ def test_byte_order_mark_blank_lines_and_missing_last_newline_are_fine(
         (b'{"text": 5}', "field text is neither a string nor a list of strings"),
         (b'{"text": ["a", 5]}', "field text is neither a string nor a list of strings"),
         (b'{"text": "a", "owner": {"name": "me"}}', "field owner is neither a string nor a list"),
+        (b'{"text": "a", "expires": "1.7.2030"}', "field expires: '1.7.2030' is no date; expected"),
+        (b'{"text": "a", "expires": 1909090800}', "field expires is not a string; expected YYYY-"),
     ],
 )
 def test_bad_row_is_a_problem_and_the_next_row_is_read(
