@@ -16,6 +16,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -143,12 +144,11 @@ def kills(count: int, seed: int) -> Counter[str]:
                 time.sleep(delay_s)
                 os.kill(child, signal.SIGKILL)
 
-            def run(pipe: int, path: Path = path, done: int = done) -> None:
-                write(path, workload, done, pipe)
-
+            run = partial(write, path, workload, done)
             status, told = in_child(run, kill)
             assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, status
-            messages = list(_MESSAGE.iter_unpack(told[: len(told) // _MESSAGE.size * _MESSAGE.size]))
+            told = told[: len(told) // _MESSAGE.size * _MESSAGE.size]
+            messages = list(_MESSAGE.iter_unpack(told))
             acknowledged = [step for what, step in messages if what == _DONE]
             if acknowledged:
                 done = acknowledged[-1]

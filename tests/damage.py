@@ -3,13 +3,13 @@
 ``python tests/damage.py`` builds an index of some 64 kB: words and code under a key, in several
 segments, with documents that are gone and one that expires. It flips every bit of every file, cuts
 every file at every length, appends to each, exchanges them, and takes each away. Every time the
-index is opened and asked: a typed error, or the very same answers.
+index is opened and asked: a typed error, or the very same answers. Then it flips some bits of a
+segment that is too large to be verified when it is opened.
 """
 
 import itertools
 import os
 import random
-import shutil
 import signal
 import sys
 import time
@@ -41,7 +41,7 @@ class Damage:
         How often an index was ``refused``, by what error, and how often the answers were the same.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, build: Callable[[Path], list[str]]) -> None:
         self.path = path
         self.queries = build(path)
         self.whole = self._answers()
@@ -140,7 +140,9 @@ def build(path: Path, key: Key = KEY, seed: int = 1) -> list[str]:
     """An index of several segments; passages of which all but the last are in it."""
     rng = random.Random(seed)
     documents = [
-        Document(f"{i}.txt", words(rng, 600), f"corpus {i % 3}", "PD", f"owner {i % 5}", "https://x/")
+        Document(
+            f"{i}.txt", words(rng, 600), f"corpus {i % 3}", "PD", f"owner {i % 5}", "https://x/"
+        )
         for i in range(12)
     ]
     code = CODE.read_text()
@@ -200,13 +202,14 @@ def damaged(seed: int, flips: int, cuts: int) -> Counter[str]:
     """So many flips and cuts, spread over all files, and all that can be misplaced."""
     rng = random.Random(seed)
     with scratch() as folder:
-        damage = Damage(Path(folder) / "index")
+        damage = Damage(Path(folder) / "index", build)
         files = damage.files()
         bits = 8 * sum(file.stat().st_size for file in files)
         step = max(1, bits // flips)
         for file in files:
             most = 8 * file.stat().st_size
-            damage.flip(file, (min(at + rng.randrange(step), most - 1) for at in range(0, most, step)))
+            places = (at + rng.randrange(step) for at in range(0, most, step))
+            damage.flip(file, (min(place, most - 1) for place in places))
             damage.cut(file, range(most // 8 - 1, -1, -max(1, bits // 8 // cuts)))
         misplace(damage, Path(folder))
         damage.ask()
@@ -214,10 +217,39 @@ def damaged(seed: int, flips: int, cuts: int) -> Counter[str]:
         return damage.outcomes
 
 
+def large(flips: int, seed: int) -> Counter[str]:
+    """So many flips in a segment too large to be verified when it is opened."""
+    rng = random.Random(seed)
+    with scratch() as folder:
+        damage = Damage(Path(folder) / "index", build_large)
+        (file,) = damage.path.glob("*.dedup")
+        size = file.stat().st_size
+        assert size > 8 << 20
+        # What is read at every open, and as many bits of the rest.
+        ends = [*range(8 * 1024), *range(8 * (size - 1024), 8 * size)]
+        damage.flip(file, rng.sample(ends, min(flips // 2, len(ends))))
+        damage.flip(file, (rng.randrange(8 * size) for _ in range(flips // 2)))
+        assert damage.outcomes["same answers"]
+        return damage.outcomes
+
+
+def build_large(path: Path) -> list[str]:
+    """An index of one large segment; passages of its documents, and one that is in none."""
+    rng = random.Random(3)
+    vocabulary = words(rng, 50_000).split()
+    texts = [" ".join(rng.choices(vocabulary, k=300_000)) for _ in range(16)]
+    with Index.create(path, key=KEY) as index:
+        index.add(Document(f"{number}.txt", text) for number, text in enumerate(texts))
+        index.commit()
+    starts = [rng.randrange(1_000_000) for _ in texts]
+    passages = [t[at : at + 400] for t, at in zip(texts, starts, strict=True)]
+    return [*passages, words(rng, 50)]
+
+
 def share(number: int, of: int) -> Counter[str]:
     """Every `of`-th bit flipped and length cut, from `number` on."""
     with scratch() as folder:
-        damage = Damage(Path(folder) / "index")
+        damage = Damage(Path(folder) / "index", build)
         for file in damage.files():
             size = file.stat().st_size
             damage.flip(file, range(number, 8 * size, of))
@@ -234,7 +266,7 @@ if __name__ == "__main__":
     # A process that a signal ends breaks the pool, which says so.
     with ProcessPoolExecutor(processes) as pool:
         shares = pool.map(share, range(processes), [processes] * processes)
-        outcomes = sum(shares, start=Counter[str]())
+        outcomes = sum(shares, start=large(4000, seed=1))
     took_s = time.monotonic() - began
     told = ", ".join(f"{count} {what}" for what, count in outcomes.most_common())
     print(

@@ -89,7 +89,8 @@ class Fault:
         """Whether an operation may end so. An error of the system is told as it came."""
         assert self.hits, "failed, but not by the fault"
         assert self.errno or self.name == "raise", "a short write is gone on with"
-        assert any(path in str(error) for path in (str(folder), self._path)), f"says not where: {error}"
+        paths = (str(folder), self._path)
+        assert any(path in str(error) for path in paths), f"says not where: {error}"
         if isinstance(error, OSError) and not isinstance(error, DedupError):
             assert error.errno == self.errno, f"errno {error.errno}, expected {self.errno}"
 
@@ -253,11 +254,11 @@ def open_files(root: Path) -> tuple[list[str], list[str]]:
     links = []
     for link in Path("/proc/self/fd").iterdir():
         try:
-            links.append(os.readlink(link))
+            links.append(str(link.readlink()))
         except FileNotFoundError:  # the one by which the folder was read
             continue
-    mapped = [line for line in Path("/proc/self/maps").read_text().splitlines() if str(root) in line]
-    return sorted(links), mapped
+    maps = Path("/proc/self/maps").read_text().splitlines()
+    return sorted(links), [line for line in maps if str(root) in line]
 
 
 def sweep(name: str, for_good: bool, seed: int, start: int = 1, stride: int = 1) -> tuple[int, int]:
@@ -374,7 +375,8 @@ def _meet_a_limit(root: Path, seed: int, full: Any, expected: int) -> str:
                         assert error.errno == expected, error
                         outcome = "refused"
                     with Index.open(path, key=KEY) as reader:
-                        assert_at(reader, workload, (number,) if outcome == "made" else (number - 1, number))
+                        left = (number,) if outcome == "made" else (number - 1, number)
+                        assert_at(reader, workload, left)
             outcomes.append(outcome)
             try:
                 play(index, workload.step(number))

@@ -1,10 +1,10 @@
 """A loss of power at any time leaves the last step that was acknowledged, or the next one.
 
 ``python tests/power_loss.py 12`` records every call by which a writer creates an index, makes 12
-steps, and exports, and after each call builds the folders that a loss of power could leave there. What was
-synced is there. Of the rest, anything may be: bytes written to a file and not synced are dropped,
-kept, or kept in some blocks of 512 bytes; names made, renamed or removed in a folder and not
-synced are as they were, as they are, or changed in part, in order or out of it. Each folder is
+steps, and exports, and after each call builds the folders that a loss of power could leave there.
+What was synced is there. Of the rest, anything may be: bytes written to a file and not synced are
+dropped, kept, or kept in some blocks of 512 bytes; names made, renamed or removed in a folder and
+not synced are as they were, as they are, or changed in part, in order or out of it. Each folder is
 opened, checked, written to, and checked again. Then it does so with a first writer killed on the
 way.
 """
@@ -75,7 +75,7 @@ class Folder:
         return {name: file for name, file in names.items() if file is not None}
 
     def lost(self, how: float, rng: random.Random) -> dict[str, File]:
-        """The names that are left: of the changes that share in order, or a draw if it is over 1."""
+        """The names left with this share of the changes, the first ones; any of them if over 1."""
         if how > 1:
             return self.after([change for change in self.changes if rng.random() < 0.5])
         return self.after(self.changes[: round(how * len(self.changes))])

@@ -1,4 +1,4 @@
-"""Readers beside a writer see whole commits; ``python tests/readers.py`` lets them see thousands."""
+"""Readers beside a writer see whole commits; ``python tests/readers.py`` shows them thousands."""
 
 import errno
 import os

@@ -42,6 +42,7 @@ def words(rng: random.Random, count: int) -> str:
 CLOCK: Final = words(random.Random("clock"), _WORDS_PER_TEXT)
 
 Holds: TypeAlias = dict[str, Document]
+Ends: TypeAlias = Literal["commit", "merge"]
 Selector: TypeAlias = Literal["document", "corpus", "owner", "licence"]
 
 
@@ -78,7 +79,7 @@ class Step:
 
     number: int
     actions: tuple[Action, ...]
-    ends: Literal["commit", "merge"]
+    ends: Ends
     holds: Holds
     gone: tuple[str, ...]
 
@@ -137,8 +138,9 @@ class Workload:
             before, holds = holds, after(holds, action)
             kept = {document.text for document in holds.values()}
             texts += [d.text for d in before.values() if d.text not in kept]
-        ends: Literal["commit", "merge"] = "merge" if rng.randrange(self._merge_every) == 0 else "commit"
-        return Step(number, tuple(actions), ends, holds, (*reversed(texts), *last.gone)[:12])
+        gone = (*reversed(texts), *last.gone)[:12]
+        ends: Ends = "commit" if rng.randrange(self._merge_every) else "merge"
+        return Step(number, tuple(actions), ends, holds, gone)
 
 
 def _document(rng: random.Random, id: str) -> Document:
