@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from workload import CREATED, KEY, Workload, assert_at, play, scratch
+from workload import CREATED, KEY, KEYS, Workload, assert_at, play, scratch
 
 from dedup import _core
 from dedup.index import Index
@@ -53,7 +53,7 @@ def write(
         done = CREATED.number
     else:
         tell(b"o", done)
-        index = Index.open(path, key=KEY, writable=True, storage=storage)
+        index = Index.open(path, key=KEYS, writable=True, storage=storage)
     tell(_DONE, done)
     with index:
         for step in workload.steps(done + 1):
@@ -99,7 +99,7 @@ def after_a_kill(path: Path, workload: Workload, done: int) -> int:
     `done` is the last step that was acknowledged.
     """
     try:
-        with Index.open(path, key=KEY) as reader:
+        with Index.open(path, key=KEYS) as reader:
             found = assert_at(reader, workload, (done, done + 1))
             reader.verify()
     except FileNotFoundError:
@@ -109,7 +109,7 @@ def after_a_kill(path: Path, workload: Workload, done: int) -> int:
         index = Index.create(path, key=KEY)
         found = CREATED.number
     else:
-        index = Index.open(path, key=KEY, writable=True)
+        index = Index.open(path, key=KEYS, writable=True)
     with index:
         for number in (found + 1, found + 2):
             play(index, workload.step(number))

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from crash import NOTHING, in_child
-from workload import CREATED, KEY, Workload, assert_at, assert_holds, play, scratch
+from workload import CREATED, KEY, KEYS, Workload, assert_at, assert_holds, play, scratch
 
 from dedup import _core
 from dedup.errors import DedupError
@@ -118,6 +118,7 @@ class Scenario:
         index.close()
         self.hand_over()
         self.read()
+        self.rotate()
 
     def attempt(self, operation: Callable[[], Any]) -> bool:
         """Whether the operation succeeded; if not, the fault is over.
@@ -154,14 +155,14 @@ class Scenario:
         return made[0]
 
     def open(self, writable: bool = False) -> Index:
-        return Index.open(self.path, key=KEY, writable=writable, storage=self.storage)
+        return Index.open(self.path, key=KEYS, writable=writable, storage=self.storage)
 
     def make(self, index: Index, number: int) -> Index:
         """Make a step, if not at once, then once the fault is over; the writer that is left."""
         step, hits, doubts = self.workload.step(number), self.fault.hits, self.fault.doubts
         if not self.attempt(lambda: play(index, step)):
             found = self.assert_at((self.done, number))
-            if self.same_writer and self.goes_on(index, number):
+            if self.same_writer and goes_on(lambda: play(index, step)):
                 assert self.fault.doubts == doubts, "goes on though a commit is in doubt"
             else:
                 index.close()
@@ -174,17 +175,9 @@ class Scenario:
             self.assert_tidy(index)
         return index
 
-    def goes_on(self, index: Index, number: int) -> bool:
-        """Whether the writer of a step that failed makes it now, rather than refuses."""
-        try:
-            play(index, self.workload.step(number))
-        except DedupError:
-            return False
-        return True
-
     def assert_at(self, numbers: Iterable[int]) -> int:
         """The index, opened where nothing fails, is at one of the steps and whole."""
-        with Index.open(self.path, key=KEY) as reader:
+        with Index.open(self.path, key=KEYS) as reader:
             reader.verify()
             return assert_at(reader, self.workload, numbers)
 
@@ -200,7 +193,7 @@ class Scenario:
         holds = self.workload.step(self.done).holds
         corpus = next(document.corpus for document in holds.values() if document.corpus)
         expected = {id: document for id, document in holds.items() if document.corpus == corpus}
-        with self.reader() as index:
+        with self.opened() as index:
             if not self.attempt(lambda: index.export(file, corpus=corpus)):
                 index.export(file, corpus=corpus)
         assert [path.name for path in self.root.iterdir() if "export" in path.name] == ["export"]
@@ -226,19 +219,20 @@ class Scenario:
         names = [path.name for path in other.iterdir() if not path.name.startswith("segment-")]
         assert sorted(names) == ["LOCK", "MANIFEST"]
 
-    def reader(self) -> Index:
+    def opened(self, writable: bool = False) -> Index:
+        """Open the index, if not at once, then once the fault is over."""
         opened: list[Index] = []
-        if not self.attempt(lambda: opened.append(self.open())):
-            opened.append(self.open())
+        if not self.attempt(lambda: opened.append(self.open(writable))):
+            opened.append(self.open(writable))
         return opened[0]
 
     def read(self) -> None:
         """Open, search, reload: who cannot take up what is new answers as before."""
-        with self.reader() as reader:
+        with self.opened() as reader:
             step = self.workload.step(self.done)
             if not self.attempt(lambda: assert_at(reader, self.workload, (self.done,))):
                 assert_holds(reader, step.holds, step.gone)
-            with Index.open(self.path, key=KEY, writable=True) as writer:
+            with Index.open(self.path, key=KEYS, writable=True) as writer:
                 play(writer, self.workload.step(self.done + 1))
             if not self.attempt(reader.reload):
                 assert_at(reader, self.workload, (self.done,))
@@ -246,6 +240,29 @@ class Scenario:
             assert_at(reader, self.workload, (self.done + 1,))
             if not self.attempt(reader.verify):
                 reader.verify()
+        self.done += 1
+
+    def rotate(self) -> None:
+        """Bring new documents under another key, then make a step."""
+        index, key = self.opened(writable=True), KEYS[1]
+        if not self.attempt(lambda: index.rotate(key)):
+            self.assert_at((self.done,))
+            if not (self.same_writer and goes_on(lambda: index.rotate(key))):
+                index.close()
+                index = self.open(writable=True)
+                index.rotate(key)
+        self.assert_at((self.done,))
+        assert index.info().key_id == f"{key.id:016x}"
+        self.make(index, self.done + 1).close()
+
+
+def goes_on(operation: Callable[[], Any]) -> bool:
+    """Whether a writer does now what it failed to do, rather than refuses."""
+    try:
+        operation()
+    except DedupError:
+        return False
+    return True
 
 
 def open_files(root: Path) -> tuple[list[str], list[str]]:
@@ -263,7 +280,7 @@ def open_files(root: Path) -> tuple[list[str], list[str]]:
 
 def sweep(name: str, for_good: bool, seed: int, start: int = 1, stride: int = 1) -> tuple[int, int]:
     """Fail call after call by one fault until none is left; runs that met it, calls there are."""
-    workload, at, runs = Workload(seed, merge_every=3), start, 0
+    workload, at, runs = Workload(seed, merge_every=3, rotate_every=1 << 30), start, 0
     while True:
         fault = Fault(name, at, for_good)
         with scratch() as folder:
@@ -374,7 +391,7 @@ def _meet_a_limit(root: Path, seed: int, full: Any, expected: int) -> str:
                     except OSError as error:
                         assert error.errno == expected, error
                         outcome = "refused"
-                    with Index.open(path, key=KEY) as reader:
+                    with Index.open(path, key=KEYS) as reader:
                         left = (number,) if outcome == "made" else (number - 1, number)
                         assert_at(reader, workload, left)
             outcomes.append(outcome)
@@ -382,7 +399,7 @@ def _meet_a_limit(root: Path, seed: int, full: Any, expected: int) -> str:
                 play(index, workload.step(number))
             except DedupError:
                 index.close()
-                index = Index.open(path, key=KEY, writable=True)
+                index = Index.open(path, key=KEYS, writable=True)
                 play(index, workload.step(number))
             assert_at(index, workload, (number,))
             index.verify()

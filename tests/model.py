@@ -23,14 +23,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from workload import KEY, Holds, Remove, after, passage, scratch, words
+from workload import KEY, KEYS, Holds, Remove, after, passage, scratch, words
 
 from dedup import expiry
 from dedup.document import Document
 from dedup.index import Index
 from dedup.key import Key
 
-KEYS: Final = (KEY, Key(b"another key here"))
 TEXTS: Final = tuple(words(random.Random(f"text {i}"), 40) for i in range(8))
 FIRST_DAY: Final = date(2030, 1, 1)
 

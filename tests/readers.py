@@ -21,6 +21,7 @@ from workload import (
     CLOCK,
     CREATED,
     KEY,
+    KEYS,
     Workload,
     assert_at,
     fields_of,
@@ -34,6 +35,7 @@ from dedup.index import Index
 
 # Of so many steps one is a merge: it takes every segment away under the readers.
 _MERGE_EVERY: Final = 6
+_ROTATE_EVERY: Final = 30
 
 
 @dataclass
@@ -78,7 +80,7 @@ def read(path: Path, workload: Workload, until: int, stop: int, seed: int) -> Re
     """Reload and search until told to stop; what is there at last must be step `until`."""
     rng, report, last = random.Random(seed), Report(), CREATED.number
     try:
-        with Index.open(path, key=KEY) as index:
+        with Index.open(path, key=KEYS) as index:
             stopped = False
             while not stopped:
                 stopped = bool(select.select([stop], [], [], 0)[0])
@@ -99,13 +101,13 @@ def read(path: Path, workload: Workload, until: int, stop: int, seed: int) -> Re
 
 def write(path: Path, workload: Workload, commits: int) -> list[int]:
     """Make so many commits; the generation after each."""
-    with Index.open(path, key=KEY, writable=True) as index:
+    with Index.open(path, key=KEYS, writable=True) as index:
         return [play(index, workload.step(number)) for number in range(commits)]
 
 
 def readers_against(commits: int, readers: int, seed: int) -> tuple[int, int]:
     """Readers in processes of their own beside one writer; answers compared, generations seen."""
-    workload = Workload(seed, _MERGE_EVERY)
+    workload = Workload(seed, _MERGE_EVERY, _ROTATE_EVERY)
     with scratch() as folder:
         path = Path(folder) / "index"
         Index.create(path, key=KEY).close()
@@ -149,7 +151,7 @@ def readers_against(commits: int, readers: int, seed: int) -> tuple[int, int]:
 
 def threads_against(commits: int, threads: int, seed: int) -> int:
     """Threads that search one reader which another thread reloads; answers compared."""
-    workload = Workload(seed, _MERGE_EVERY)
+    workload = Workload(seed, _MERGE_EVERY, _ROTATE_EVERY)
     workload.step(commits)  # made at once, as several threads read it
     report = Report()
     with scratch() as folder:
@@ -160,7 +162,7 @@ def threads_against(commits: int, threads: int, seed: int) -> int:
                 write(path, workload, commits)
             finally:
                 os._exit(0)
-        with Index.open(path, key=KEY) as index:
+        with Index.open(path, key=KEYS) as index:
             done = threading.Event()
 
             def reload() -> None:

@@ -11,7 +11,7 @@ import pytest
 from crash import in_child
 from faults import mounted
 from readers import readers_against, threads_against
-from workload import CREATED, KEY, Workload, assert_at, play
+from workload import CREATED, KEY, KEYS, Workload, assert_at, play
 
 from dedup.errors import IndexLocked
 from dedup.index import Index
@@ -41,12 +41,12 @@ def test_a_writer_in_another_process_is_refused_at_once(tmp_path: Path) -> None:
     def second(pipe: int) -> None:
         began = time.monotonic()
         with pytest.raises(IndexLocked, match="is writing to this index"):
-            Index.open(tmp_path / "index", key=KEY, writable=True)
+            Index.open(tmp_path / "index", key=KEYS, writable=True)
         assert time.monotonic() - began < 1
-        with Index.open(tmp_path / "index", key=KEY) as reader:
+        with Index.open(tmp_path / "index", key=KEYS) as reader:
             assert_at(reader, workload, (2,))
 
-    with Index.open(tmp_path / "index", key=KEY, writable=True):
+    with Index.open(tmp_path / "index", key=KEYS, writable=True):
         status, _ = in_child(second, lambda child, pipe: None)
     assert status == 0
 
@@ -62,11 +62,11 @@ def test_an_index_in_a_folder_that_nobody_may_write_opens_for_reading() -> None:
         def nobody(pipe: int) -> None:
             os.setgid(65534)
             os.setuid(65534)
-            with Index.open(path, key=KEY) as reader:
+            with Index.open(path, key=KEYS) as reader:
                 assert_at(reader, workload, (2,))
                 reader.verify()
             with pytest.raises(PermissionError):
-                Index.open(path, key=KEY, writable=True)
+                Index.open(path, key=KEYS, writable=True)
 
         status, _ = in_child(nobody, lambda child, pipe: None)
         assert status == 0
@@ -76,12 +76,12 @@ def test_an_index_on_a_read_only_file_system_opens_for_reading(tmp_path: Path) -
     path = tmp_path / "index"
 
     def read(pipe: int) -> None:
-        with Index.open(path, key=KEY) as reader:
+        with Index.open(path, key=KEYS) as reader:
             assert_at(reader, Workload(5), (2,))
             assert reader.reload() is False
             reader.verify()
         with pytest.raises(OSError) as refused:
-            Index.open(path, key=KEY, writable=True)
+            Index.open(path, key=KEYS, writable=True)
         assert refused.value.errno == errno.EROFS
 
     try:
@@ -97,5 +97,5 @@ def test_an_index_on_a_read_only_file_system_opens_for_reading(tmp_path: Path) -
 
 def test_an_index_created_and_never_written_is_empty(tmp_path: Path) -> None:
     Index.create(tmp_path / "index", key=KEY).close()
-    with Index.open(tmp_path / "index", key=KEY) as reader:
+    with Index.open(tmp_path / "index", key=KEYS) as reader:
         assert_at(reader, Workload(0), (CREATED.number,))

@@ -40,14 +40,14 @@ CALLS = {
 SCRIPT = """
 import sys
 from pathlib import Path
-from workload import KEY, Workload, assert_at, play
-from dedup import Index, Key, _core
+from workload import KEY, KEYS, Workload, assert_at, play
+from dedup import Index, _core
 
 folder, log = Path(sys.argv[1]), []
 storage = _core.Storage(lambda call, path, data: log.append((call, path)))
 workload = Workload(1, merge_every=3)
 with Index.create(folder / "index", key=KEY, storage=storage) as index:
-    reader = Index.open(folder / "index", key=KEY, storage=storage)
+    reader = Index.open(folder / "index", key=KEYS, storage=storage)
     for number in range(6):
         play(index, workload.step(number))
         reader.reload()
@@ -55,12 +55,13 @@ with Index.create(folder / "index", key=KEY, storage=storage) as index:
     reader.verify()
     index.add([workload.step(7).actions[0]])  # and discarded
     index.remove(document="clock")
-index = Index.open(folder / "index", key=KEY, writable=True, storage=storage)
-index.export(folder / "export", corpus="corpus *")
-other = Index.create(folder / "other", key=KEY, storage=storage)
+index = Index.open(folder / "index", key=KEYS, writable=True, storage=storage)
+index.export(folder / "export", document="clock")
+Index.create(folder / "other", key=KEY, storage=storage).close()
+other = Index.open(folder / "other", key=KEYS, writable=True, storage=storage)
 other.import_(folder / "export")
 other.merge()
-other.rotate(Key(b"another key here"))
+other.rotate(KEYS[1])
 other.add([workload.step(7).actions[0]])
 other.commit()
 other.close()

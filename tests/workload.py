@@ -20,6 +20,8 @@ from dedup.key import Key
 from dedup.match import Match
 
 KEY: Final = Key(b"0123456789abcdef")
+# Those an index of a workload may be under; it is created under the first.
+KEYS: Final = (KEY, Key(b"another key here"))
 
 # More documents than this, and the next step removes a corpus; checking them all stays quick.
 _MOST_DOCUMENTS: Final = 20
@@ -69,6 +71,8 @@ class Step:
     ----------
     number : int
         From 0; -1 is the index as it was created.
+    rotates_to : Key or None
+        The key of new documents from here on, if it is another one. Made known first.
     ends : {"commit", "merge"}
         What makes the changes durable.
     holds : dict
@@ -78,13 +82,14 @@ class Step:
     """
 
     number: int
+    rotates_to: Key | None
     actions: tuple[Action, ...]
     ends: Ends
     holds: Holds
     gone: tuple[str, ...]
 
 
-CREATED: Final = Step(-1, (), "commit", {}, ())
+CREATED: Final = Step(-1, None, (), "commit", {}, ())
 
 
 def after(holds: Holds, action: Action) -> Holds:
@@ -95,11 +100,15 @@ def after(holds: Holds, action: Action) -> Holds:
 
 
 class Workload:
-    """The steps of one seed; step n is the same whoever asks for it."""
+    """The steps of one seed; step n is the same whoever asks for it.
 
-    def __init__(self, seed: int, merge_every: int = 5) -> None:
+    One in `merge_every` ends with a merge, one in `rotate_every` begins with another key.
+    """
+
+    def __init__(self, seed: int, merge_every: int = 5, rotate_every: int = 8) -> None:
         self.seed = seed
         self._merge_every = merge_every
+        self._rotate_every = rotate_every
         self._steps: list[Step] = []
 
     def step(self, number: int) -> Step:
@@ -140,7 +149,8 @@ class Workload:
             texts += [d.text for d in before.values() if d.text not in kept]
         gone = (*reversed(texts), *last.gone)[:12]
         ends: Ends = "commit" if rng.randrange(self._merge_every) else "merge"
-        return Step(number, tuple(actions), ends, holds, gone)
+        rotates_to = None if rng.randrange(self._rotate_every) else rng.choice(KEYS)
+        return Step(number, rotates_to, tuple(actions), ends, holds, gone)
 
 
 def _document(rng: random.Random, id: str) -> Document:
@@ -159,6 +169,8 @@ def _document(rng: random.Random, id: str) -> Document:
 
 def play(index: Index, step: Step) -> int:
     """Do one step; returns the generation."""
+    if step.rotates_to:
+        index.rotate(step.rotates_to)
     for action in step.actions:
         do(index, action)
     return index.merge() if step.ends == "merge" else index.commit()
