@@ -312,8 +312,10 @@ def index_import(
     replaced = taken - (info.documents - before)
     changes = f"{counted(taken, 'document')} taken in" if taken else "all is here already"
     changes += f" ({replaced} replaced)" if replaced else ""
+    number = len(info.keys.keys() - {""})
+    needs = f"; every command needs its {number} keys (--key for each)" if number > 1 else ""
     write(
         f"{changes}; {printable(info.path)} holds {counted(info.documents, 'document')}, "
-        f"generation {info.generation}\n"
+        f"generation {info.generation}{needs}\n"
     )
     return 0

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 from dedup import _core, expiry
 from dedup.contents import (
@@ -105,7 +105,7 @@ class Snapshot:
         storage: _core.Storage,
         parsers: Parsers,
         known: "Snapshot | None" = None,
-    ) -> Self:
+    ) -> "Snapshot":
         """The generation that was committed last; `known` itself if that is the one.
 
         Raises
@@ -119,7 +119,7 @@ class Snapshot:
         """
         manifest = read_manifest(path, storage)
         for _ in range(_MAX_RETRIES):
-            if isinstance(known, cls) and manifest == known.manifest:
+            if known is not None and manifest == known.manifest:
                 return known
             try:
                 secrets = ring.secrets(manifest.key_ids, str(path))
@@ -157,19 +157,15 @@ class Snapshot:
         entries = self.manifest.segments
         return all(e.documents == count(dead) for e, dead in zip(entries, self.dead, strict=True))
 
-    def gone_by(self, day: int) -> list[Tombstones]:
-        """Of each segment what is gone by a day: the tombstones and what has expired."""
-        return [
-            united(entry.dead, tombstones(segment.expired(day)))
-            for entry, segment in zip(self.manifest.segments, self.segments, strict=True)
-        ]
-
     def _now(self) -> _Days:
         """As of today: a process that runs past midnight lets go of what expires then."""
         day = expiry.day_of(expiry.today())
         now = self._days
         if now is None or not now.hold(day):
-            dead = self.gone_by(day)
+            dead = [
+                united(entry.dead, tombstones(segment.expired(day)))
+                for entry, segment in zip(self.manifest.segments, self.segments, strict=True)
+            ]
             groups: dict[int, list[int]] = defaultdict(list)
             for number, entry in enumerate(self.manifest.segments):
                 groups[entry.key_id].append(number)

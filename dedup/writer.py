@@ -99,12 +99,12 @@ class Writer:
         self._require_going()
         segment = open_exported(file, self._ring, self._storage)
         require_schemes(file, segment.schemes, self._schemes)
-        key_id, rows = segment.key_id, range(segment.summary.documents)
+        rows = range(segment.summary.documents)
         left_out = set(segment.expired(_today()))
-        left_out.update(n for n in rows if self._has(key_id, segment.document(n)))
+        left_out.update(n for n in rows if self._has(segment.document(n)))
         if len(left_out) == len(rows):
             return 0
-        part = self._merged([(segment, tombstones(left_out))], key_id)
+        part = self._merged([(segment, tombstones(left_out))], segment.key_id)
         for number in range(part.entry.documents):
             id = part.segment.document(number)[0]
             part.gone.update(part.segment.find_id(id)[:-1])
@@ -155,7 +155,7 @@ class Writer:
                 f"document {document.id!r}: lone surrogate at character {error.start}; "
                 "decode the text before adding it"
             ) from None
-        if self._has(self._key_id, (*labels, content, day)):
+        if self._has((*labels, content, day)):
             return 0
         views = self._parsers.of_document(document.text, document.id)
         if views is None:
@@ -174,14 +174,14 @@ class Writer:
                 if part.has(number):
                     yield part, number
 
-    def _has(self, key_id: int, row: tuple[object, ...]) -> bool:
-        """Whether this very document is there already, under the key."""
+    def _has(self, row: tuple[object, ...]) -> bool:
+        """Whether this very document is there already, under the same key.
+
+        The hash of its content is a keyed one: under another key it is another.
+        """
         wanted = (*row[:5], *row[-2:])
-        return any(
-            part.entry.key_id == key_id and (*known[:5], *known[-2:]) == wanted
-            for part, number in self._find(str(row[0]))
-            for known in [part.segment.document(number)]
-        )
+        rows = (part.segment.document(number) for part, number in self._find(str(row[0])))
+        return any((*known[:5], *known[-2:]) == wanted for known in rows)
 
     def _supersede(self, id: str) -> None:
         """Take the document of this id away, as another comes in its place."""

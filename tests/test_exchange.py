@@ -1,13 +1,15 @@
 """What one index exports another imports: the same matches, without the text."""
 
 import errno
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 from test_filter import HARMLESS, PROTECTED
 from test_index import KEY, paragraphs
 
-from dedup._core import Storage
+from dedup._core import SegmentWriter, Storage
 from dedup.errors import FormatError, SchemeMismatch, WrongKey
 from dedup.index import Index, Scheme
 from dedup.key import Key
@@ -99,6 +101,39 @@ def test_removed_import_can_be_imported_again(tmp_path: Path, theirs: Path) -> N
         assert index.snapshot.is_empty
 
 
+def test_expired_documents_are_neither_exported_nor_taken_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monday, tuesday = date(2030, 7, 1), date(2030, 7, 2)
+    monkeypatch.setattr("dedup.expiry.today", lambda: monday)
+    with Index.create(tmp_path / "theirs", key=None) as index:
+        index.add([replace(SEA, expires=tuesday), TALK])
+        index.commit()
+        assert index.export(tmp_path / "monday.prints") == 2
+        monkeypatch.setattr("dedup.expiry.today", lambda: tuesday)
+        assert index.export(tmp_path / "tuesday.prints") == 1
+    for file in ("monday.prints", "tuesday.prints"):
+        with Index.create(tmp_path / f"{file}.idx", key=None) as index:
+            assert index.import_(tmp_path / file) == 1
+            index.commit()
+            info = index.info()
+            assert (info.documents, info.expired) == (1, 0)
+
+
+def test_of_two_documents_of_one_id_in_a_file_the_last_is_taken_in(tmp_path: Path) -> None:
+    """Which no index exports, but anyone may have made."""
+    schemes = [Scheme(), Scheme.code(), Scheme.ast()]
+    writer = SegmentWriter(schemes, None)
+    for text in (HARMLESS * 3, PROTECTED):
+        writer.add(text, "same", "", "", "", "")
+    file = tmp_path / writer.write(str(tmp_path)).name
+    with Index.create(tmp_path / "i", key=None) as index:
+        assert index.import_(file) == 1
+        index.commit()
+        assert not index.search(HARMLESS * 3) and index.search(PROTECTED)
+        assert index.info().documents == 1
+
+
 def test_file_of_an_unkeyed_index_needs_no_key(tmp_path: Path) -> None:
     with Index.create(tmp_path / "open", key=None) as index:
         index.add([SEA])
@@ -145,6 +180,18 @@ def test_documents_under_two_keys_are_not_exported_to_one_file(tmp_path: Path) -
             index.export(tmp_path / "f", corpus="sky")
         with pytest.raises(ValueError, match="lies in the index itself"):
             index.export(index.path / "f")
+
+
+def test_export_is_not_done_before_its_name_will_last(tmp_path: Path) -> None:
+    def fail(call: str, path: str, data: object) -> int | None:
+        return errno.EIO if call == "fsync" and path == str(tmp_path) else None
+
+    with Index.create(tmp_path / "i", key=KEY) as index:
+        index.add([SEA])
+        index.commit()
+    reader = Index.open(index.path, key=KEY, storage=Storage(fail))
+    with pytest.raises(OSError, match="Input/output error"):
+        reader.export(tmp_path / "f")
 
 
 @pytest.mark.parametrize("call", ["open", "write", "fsync", "rename"])

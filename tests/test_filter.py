@@ -1,6 +1,7 @@
 """A filter composes search and policy, and fails closed."""
 
 from collections.abc import Iterator
+from copy import copy
 from typing import Self
 
 import pytest
@@ -115,3 +116,27 @@ def test_failing_index_allows_only_if_the_policy_says_so() -> None:
     verdict = Filter(Damaged(), policy).check("text")
     assert (verdict.action, verdict.text) == ("allow", "text")
     assert verdict.error
+
+
+class Moving:
+    """An index of which another generation is taken up whenever one looks."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.searched: list[int] = []
+
+    @property
+    def snapshot(self) -> Self:
+        now = copy(self)
+        self.generation += 1
+        return now
+
+    def search(self, text: str, prompt: str | None = None) -> list[object]:
+        self.searched.append(self.generation)
+        return []
+
+
+def test_verdict_tells_the_generation_that_was_searched() -> None:
+    index = Moving()
+    verdicts = [Filter(index).check("text") for _ in range(3)]
+    assert [verdict.index_generation for verdict in verdicts] == index.searched == [0, 1, 2]
