@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from workload import CREATED, KEY, KEYS, Workload, assert_at, play, scratch
+from workload import CREATED, KEY, KEYS, Workload, assert_at, play, scratch, step_of
 
 from dedup import _core
 from dedup.index import Index
@@ -115,14 +115,17 @@ def after_a_kill(path: Path, workload: Workload, done: int) -> int:
             play(index, workload.step(number))
             assert_at(index, workload, (number,))
         index.verify()
-        strays = sorted(
-            file.name
-            for file in path.iterdir()
-            if file.suffix != ".dedup" and file.name not in ("MANIFEST", "LOCK")
-        )
-        assert strays == []
-        assert len(list(path.glob("*.dedup"))) == index.info().segments
+    assert_tidy(path)
     return found + 2
+
+
+def assert_tidy(path: Path) -> None:
+    """There are no files in the folder of an index but those of its last commit."""
+    names = sorted(file.name for file in path.iterdir())
+    with Index.open(path, key=KEYS) as index:
+        segments = [name for name in names if name.startswith("segment-")]
+        assert names == ["LOCK", "MANIFEST", *segments]
+        assert len(segments) == index.info().segments
 
 
 def kills(count: int, seed: int) -> Counter[str]:
@@ -162,32 +165,58 @@ def kills(count: int, seed: int) -> Counter[str]:
     return hit
 
 
+def hand_over(path: Path, other: Path, storage: _core.Storage) -> None:
+    """Export the clock of one index and import it into another."""
+    file = path.with_name("export")
+    with Index.open(path, key=KEYS, storage=storage) as index:
+        index.export(file, document="clock")
+    with Index.open(other, key=KEYS, writable=True, storage=storage) as index:
+        index.import_(file)
+        index.commit()
+
+
+def write_up_to_call(
+    at: int, workload: Workload, last: int, path: Path, other: Path, pipe: int
+) -> None:
+    """Do all that a writer does, and die at a call."""
+    calls = itertools.count(1)
+
+    def hook(call: str, name: str, data: object) -> None:
+        if next(calls) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    storage = _core.Storage(hook)
+    write(path, workload, NOTHING, pipe, last, storage)
+    hand_over(path, other, storage)
+
+
 def kills_at_every_call(seed: int, last: int = 8) -> int:
     """Kill a writer before each of its calls of the system in turn; how many those are.
 
-    The writer creates the index and makes the steps up to `last`.
+    The writer creates the index, makes the steps up to `last`, exports the clock and imports it
+    into another index.
     """
     workload = Workload(seed)
     for at in itertools.count(1):
         with scratch() as folder:
-            path = Path(folder) / "index"
-
-            def run(pipe: int, at: int = at, path: Path = path) -> None:
-                calls = itertools.count(1)
-
-                def hook(call: str, name: str, data: object) -> None:
-                    if next(calls) == at:
-                        os.kill(os.getpid(), signal.SIGKILL)
-
-                write(path, workload, NOTHING, pipe, last, _core.Storage(hook))
-
+            path, other = Path(folder) / "index", Path(folder) / "other"
+            Index.create(other, key=KEY).close()
+            run = partial(write_up_to_call, at, workload, last, path, other)
             status, told = in_child(run, lambda child, pipe: None)
             if status == 0:
                 return at - 1
             assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, status
             acknowledged = [step for what, step in _MESSAGE.iter_unpack(told) if what == _DONE]
             try:
+                with Index.open(other, key=KEYS) as index:
+                    given = [document.id for document in index.documents()]
+                    assert given in ([], ["clock"])
+                    assert not given or step_of(index) == last
                 after_a_kill(path, workload, max(acknowledged, default=NOTHING))
+                hand_over(path, other, _core.Storage())
+                with Index.open(other, key=KEYS) as index, Index.open(path, key=KEYS) as origin:
+                    assert step_of(index) == step_of(origin)
+                assert_tidy(other)
             except BaseException as error:
                 error.add_note(f"killed at call {at}, seed {seed}")
                 raise

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from crash import NOTHING, in_child
+from crash import NOTHING, assert_tidy, in_child
 from workload import CREATED, KEY, KEYS, Workload, assert_at, assert_holds, play, scratch
 
 from dedup import _core
@@ -172,7 +172,7 @@ class Scenario:
         self.done = number
         self.assert_at((number,))
         if self.fault.hits == hits:
-            self.assert_tidy(index)
+            assert_tidy(self.path)
         return index
 
     def assert_at(self, numbers: Iterable[int]) -> int:
@@ -180,12 +180,6 @@ class Scenario:
         with Index.open(self.path, key=KEYS) as reader:
             reader.verify()
             return assert_at(reader, self.workload, numbers)
-
-    def assert_tidy(self, index: Index) -> None:
-        names = sorted(path.name for path in self.path.iterdir())
-        others = [name for name in names if not name.endswith(".dedup") or name.startswith(".")]
-        assert others == ["LOCK", "MANIFEST"], names
-        assert len(names) - 2 == index.info().segments, names
 
     def hand_over(self) -> None:
         """Export what is of one corpus, import it elsewhere."""
@@ -216,8 +210,7 @@ class Scenario:
         writers[-1].close()
         with Index.open(other, key=KEY) as index:
             assert_holds(index, expected)
-        names = [path.name for path in other.iterdir() if not path.name.startswith("segment-")]
-        assert sorted(names) == ["LOCK", "MANIFEST"]
+        assert_tidy(other)
 
     def opened(self, writable: bool = False) -> Index:
         """Open the index, if not at once, then once the fault is over."""
