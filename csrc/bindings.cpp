@@ -23,6 +23,7 @@
 #include "minhash.h"
 #include "search.h"
 #include "segment.h"
+#include "stream_search.h"
 #include "tokenize.h"
 #include "word_shingles.h"
 
@@ -623,7 +624,7 @@ std::vector<std::vector<dedup::Match>> search_all(const dedup::Searcher& searche
   const auto work = [&] {
     for (std::size_t i = next++; i < texts.size(); i = next++) {
       try {
-        found[i] = searcher.search(texts[i], {}, i < syntaxes.size() ? &syntaxes[i] : nullptr);
+        found[i] = searcher.search(texts[i], nullptr, i < syntaxes.size() ? &syntaxes[i] : nullptr);
       } catch (...) {
         const std::lock_guard lock(guard);
         if (!failure) failure = std::current_exception();
@@ -807,26 +808,34 @@ void bind_index(py::module_& module) {
       },
       "segments"_a, "dead"_a, "key"_a, "folder"_a, "name"_a = "", "storage"_a = py::none());
 
-  py::class_<dedup::Searcher>(module, "Searcher")
+  py::class_<dedup::Supply>(module, "Supply");
+  py::class_<dedup::Searcher, std::shared_ptr<dedup::Searcher>>(module, "Searcher")
       .def(py::init([](const std::vector<SegmentPtr>& segments, const std::vector<py::bytes>& dead,
                        const std::optional<py::bytes>& key) {
-             return std::make_unique<dedup::Searcher>(read_only(segments), tombstones(dead),
+             return std::make_shared<dedup::Searcher>(read_only(segments), tombstones(dead),
                                                       token_key(key));
            }),
            "segments"_a, "dead"_a, "key"_a)
       .def_property_readonly("has_code", &dedup::Searcher::has_code)
       .def(
           "search",
-          [](const dedup::Searcher& searcher, const py::object& text, const py::object& prompt,
+          [](const dedup::Searcher& searcher, const py::object& text, const dedup::Supply* supply,
              const Lexemes* ast, const std::vector<Unit>& units) {
             const std::string_view bytes = utf8(text);
-            const std::string_view supplied = prompt.is_none() ? std::string_view() : utf8(prompt);
             dedup::CodeInfo syntax;
             if (ast) syntax = {Lexemes(), *ast, units_of(units, ast->size())};
             const py::gil_scoped_release release;
-            return searcher.search(bytes, supplied, ast ? &syntax : nullptr);
+            return searcher.search(bytes, supply, ast ? &syntax : nullptr);
           },
-          "text"_a, "prompt"_a = py::none(), "ast"_a = py::none(), "units"_a = std::vector<Unit>())
+          "text"_a, "supply"_a = py::none(), "ast"_a = py::none(), "units"_a = std::vector<Unit>())
+      .def(
+          "supply",
+          [](const dedup::Searcher& searcher, const py::object& prompt) {
+            const std::string_view bytes = utf8(prompt);
+            const py::gil_scoped_release release;
+            return std::make_unique<dedup::Supply>(searcher.supply(bytes));
+          },
+          "prompt"_a)
       .def(
           "search_batch",
           [](const dedup::Searcher& searcher, const py::sequence& texts,
@@ -844,6 +853,39 @@ void bind_index(py::module_& module) {
           },
           "texts"_a, "parsed"_a = std::vector<std::pair<const Lexemes*, std::vector<Unit>>>(),
           "threads"_a = 1);
+
+  using dedup::StreamSearch;
+  py::class_<StreamSearch>(module, "StreamSearch")
+      .def(py::init([](const std::vector<std::shared_ptr<dedup::Searcher>>& searchers) {
+             return std::make_unique<StreamSearch>(
+                 std::vector<std::shared_ptr<const dedup::Searcher>>(searchers.begin(),
+                                                                     searchers.end()));
+           }),
+           "searchers"_a)
+      .def(
+          "feed",
+          [](StreamSearch& search, const py::object& text) {
+            const std::string_view bytes = utf8(text);
+            const py::gil_scoped_release release;
+            search.feed(bytes);
+          },
+          "text"_a)
+      .def("finish", &StreamSearch::finish, py::call_guard<py::gil_scoped_release>())
+      .def(
+          "next",
+          [](StreamSearch& search, std::uint64_t until, std::uint64_t until_byte) {
+            std::optional<dedup::StreamStep> step;
+            {
+              const py::gil_scoped_release release;
+              step = search.next(until, until_byte);
+            }
+            if (!step) return py::object(py::none());
+            return py::object(
+                py::make_tuple(step->is_evidence, step->start, step->end, step->token));
+          },
+          "until"_a = 0, "until_byte"_a = 0)
+      .def("start_of", &StreamSearch::start_of, "token"_a)
+      .def_property_readonly("certain", &StreamSearch::certain);
 
   using dedup::Match;
   py::class_<Match>(module, "Found")

@@ -1,14 +1,11 @@
 // One query against the segments of an index -> matches.
 //
-//   tokens -> seeds -> postings -> gate -> screen -> alignment -> fragments -> passages
+//   tokens -> seeds -> alignments (collect.h) -> passages
 //
 // This is done in each view: in the words of the query, in its lexemes, and, where the caller had
-// it parsed, in its syntax nodes. Postings that agree on a diagonal (document position less query
-// position) add up their idf; a place is opened once its evidence reaches log2(T) - 3 bits: one
-// seed with at most 8 postings, or several commoner ones. What alignment finds there is a fragment;
-// fragments of one document that lie near each other on both sides are one passage, so a passage
-// whose parts were moved about is still one match. A Searcher is immutable and may be used by many
-// threads.
+// it parsed, in its syntax nodes. What alignment finds is a fragment; fragments of one document
+// that lie near each other on both sides are one passage, so a passage whose parts were moved about
+// is still one match. A Searcher is immutable and may be used by many threads.
 #pragma once
 
 #include <array>
@@ -20,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-#include "align.h"
+#include "collect.h"
 #include "renaming.h"
 #include "segment.h"
 
@@ -49,6 +46,15 @@ struct Match {
   uint32_t first_line = 0, last_line = 0;  // of the document, from 1; 0 if it has none
 };
 
+// A request, prepared to be compared with what is generated for it.
+struct Supply {
+  struct Side {
+    Sequence sequence;
+    std::vector<SeedEntry> tiles;  // in order
+  };
+  Side words, lexemes;
+};
+
 class Searcher {
  public:
   // `dead[s]` are the documents of segment s to leave out. Throws ArgumentError if the segments'
@@ -57,24 +63,26 @@ class Searcher {
            TokenKey key);
 
   const std::vector<std::shared_ptr<const Segment>>& segments() const { return segments_; }
+  const Tombstones& dead(uint32_t segment) const { return dead_[segment]; }
+  const TokenKey& key() const { return key_; }
+  const Scheme& scheme(uint32_t view) const { return schemes_[view]; }
 
   // Whether any segment holds code, so that a query is worth lexing and parsing.
   bool has_code() const { return has_code_; }
+
+  // What a prompt supplies. Throws ArgumentError on invalid UTF-8.
+  Supply supply(std::string_view prompt) const;
 
   // Every match of the query, by where it begins in the query, best first. `syntax` is what parsing
   // the query gave, if it was parsed. What the query repeats from the prompt, in passages of at
   // least the guaranteed length, makes matches of its own, marked `supplied`; what goes before or
   // after does not. Throws ArgumentError on invalid UTF-8, FormatError if a damaged block is met.
-  std::vector<Match> search(std::string_view query, std::string_view prompt = {},
+  std::vector<Match> search(std::string_view query, const Supply* supply = nullptr,
                             const CodeInfo* syntax = nullptr) const;
 
  private:
-  struct Query;
-  struct Fragment;
   struct Passage;
-  class Collector;
-  void prepare(Query& query) const;
-  void mark_supplied(Query& query, const Sequence& prompt) const;
+  void mark_supplied(Query& query, const Supply::Side& supply) const;
   void search_view(Query& query, std::vector<Match>& matches) const;
   std::optional<Match> judge(const Query& query, const Passage& passage) const;
   void assemble(const Query& query, std::vector<Fragment>& fragments,

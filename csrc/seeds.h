@@ -125,19 +125,22 @@ inline Seed gapped_seed(const Sequence& sequence, size_t at, const Scheme& schem
   return gapped_seed(tokens.data(), scheme.gapped_shape, shift);
 }
 
+// The hash of the shingle that begins at token `at`.
+inline uint32_t shingle_hash(const Sequence& sequence, size_t at, uint32_t size) {
+  uint64_t sum = 0;
+  for (uint32_t j = 0; j < size; ++j) {
+    sum += (sequence.has_names() ? sequence.value(at + j, at) : sequence.values[at + j]) *
+           seeds_detail::kPowers[j];
+  }
+  return static_cast<uint32_t>(fmix64(sum) >> 32);
+}
+
 // The hashes of the shingles that begin at each token but the last few.
 inline void shingle_hashes(const Sequence& sequence, uint32_t size, std::vector<uint32_t>& out) {
   out.clear();
   if (sequence.size() < size) return;
   out.resize(sequence.size() - size + 1);
-  for (size_t i = 0; i < out.size(); ++i) {
-    uint64_t sum = 0;
-    for (uint32_t j = 0; j < size; ++j) {
-      sum += (sequence.has_names() ? sequence.value(i + j, i) : sequence.values[i + j]) *
-             seeds_detail::kPowers[j];
-    }
-    out[i] = static_cast<uint32_t>(fmix64(sum) >> 32);
-  }
+  for (size_t i = 0; i < out.size(); ++i) out[i] = shingle_hash(sequence, i, size);
 }
 
 inline Seed band_seed(const uint32_t* minima, uint32_t rows, uint32_t band) {
@@ -194,6 +197,15 @@ class WindowMinima {
       lower(minima_.data(), &blocks_[(block + group - 1) * slots_]);
       visit(start, minima_.data());
     }
+  }
+
+  // The minima of the window that starts at a token; the sequence holds all of it.
+  const uint32_t* at(const Sequence& sequence, size_t start) {
+    std::ranges::fill(minima_, std::numeric_limits<uint32_t>::max());
+    for (size_t i = start; i < start + scheme_.window_size; ++i) {
+      add(shingle_hash(sequence, i, scheme_.shingle_size), minima_.data());
+    }
+    return minima_.data();
   }
 
   // Calls visit(unit, minima) for every unit, a range of tokens, of at least one shingle.

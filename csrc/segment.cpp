@@ -57,6 +57,12 @@ struct ExpiryRecord {
 };
 static_assert(sizeof(ExpiryRecord) == 8);
 
+std::string content_name(uint64_t hash) {
+  char name[40];
+  std::snprintf(name, sizeof name, "segment-%016" PRIx64 ".dedup", hash);
+  return name;
+}
+
 uint64_t id_hash(std::string_view id) { return xxh3_64(id.data(), id.size()); }
 
 using ByteSink = std::function<void(const uint8_t*, size_t)>;
@@ -209,9 +215,7 @@ class SegmentFile {
     out.append(&header, sizeof header);
 
     const uint64_t content = out.finish();
-    char file[40];
-    std::snprintf(file, sizeof file, "segment-%016" PRIx64 ".dedup", content);
-    const std::string path = folder + "/" + (name.empty() ? file : name);
+    const std::string path = folder + "/" + (name.empty() ? content_name(content) : name);
     out.publish(path);
     return Segment(*storage, path, parts.key).summary();
   }
@@ -361,9 +365,8 @@ uint64_t Segment::key_id_of(const Storage& storage, const std::string& path) {
 }
 
 SegmentSummary Segment::summary() const {
-  const size_t slash = path().rfind('/');
-  SegmentSummary summary{slash == std::string::npos ? path() : path().substr(slash + 1),
-                         file_.file_size(), header_.documents, tokens(), 0};
+  SegmentSummary summary{content_name(file_.content_hash()), file_.file_size(), header_.documents,
+                         tokens(), 0};
   for (const SegmentView& view : views_) summary.seeds += view.seeds().shape().entries;
   return summary;
 }

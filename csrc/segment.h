@@ -98,7 +98,7 @@ struct CodeInfo {
 };
 
 struct SegmentSummary {
-  std::string name;  // of the file, from its content
+  std::string name;  // of the file, if it bears that of its content
   uint64_t bytes = 0, documents = 0, tokens = 0, seeds = 0;
 };
 

@@ -13,9 +13,11 @@
 // within the shingle: as robust to renaming as one value for all names, and more specific.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "hash.h"
@@ -54,6 +56,7 @@ struct Sequence {
   std::vector<uint8_t> classes;       // LexemeClass; empty for `text`
 
   uint32_t size() const { return static_cast<uint32_t>(values.size()); }
+  void clear() { *this = Sequence(); }
   // What kind of lexeme a token is, whatever its link.
   uint8_t fingerprint_of_kind(size_t at) const { return token_fingerprint(unlinked[at]); }
   bool has_names() const { return !unlinked.empty(); }
@@ -68,8 +71,31 @@ struct TokenRange {
   uint32_t first, tokens;
 };
 
-// Both replace `out`.
+// Replaces `out`.
 void key_tokens(const Tokens& tokens, const TokenKey& key, Sequence& out);
+// Goes on where `out` ends.
+void extend_tokens(const Tokens& tokens, const TokenKey& key, Sequence& out);
+
+// Keys the lexemes of one text, as far as there are any yet.
+class LexemeKeyer {
+ public:
+  explicit LexemeKeyer(const TokenKey& key);
+  // Goes on where `out` ends, which holds what this keyer made of the lexemes before.
+  void extend(const Lexemes& lexemes, Sequence& out);
+
+ private:
+  struct Last {
+    uint32_t token, name;
+  };
+  using Links = std::array<std::array<uint64_t, kMaxLink + 1>, kLexemeClasses>;
+
+  const TokenKey key_;
+  Links made_up_, near_;
+  std::unordered_map<uint64_t, Last> last_;
+  std::array<uint32_t, kLexemeClasses> names_{};
+};
+
+// Replaces `out`.
 void key_lexemes(const Lexemes& lexemes, const TokenKey& key, Sequence& out);
 
 }  // namespace dedup

@@ -368,6 +368,35 @@ void tokenize(std::string_view utf8, Tokens& out, Dispatch dispatch) {
   append_tokens(utf8, out, dispatch);
 }
 
+std::size_t certain_prefix(std::string_view utf8, std::size_t& from) {
+  const Byte* text = reinterpret_cast<const Byte*>(utf8.data());
+  std::size_t certain = 0;
+  std::size_t at = from;
+  while (at < utf8.size()) {
+    if (text[at] < 0x80) {
+      ++at;
+      if (ascii_kinds[text[at - 1]] == unicode::separator) certain = at;
+      continue;
+    }
+    const std::size_t size = text[at] < 0xE0 ? 2 : text[at] < 0xF0 ? 3 : 4;
+    if (at + size > utf8.size()) break;
+    const std::uint16_t entry = unicode::entry(decode(text, utf8.size(), at).value);
+    at += size;
+    const bool is_own = entry == unicode::own_word ||
+                        (entry >= unicode::first_mapping &&
+                         unicode::mappings[entry - unicode::first_mapping] >> 31 != 0);
+    if (entry == unicode::separator || is_own) certain = at;
+  }
+  if (certain == 0) {
+    // A run of letters and digits is cut into tokens of max_token_bytes as soon as it is longer.
+    std::size_t run = 0;
+    while (run < at && text[run] < 0x80 && ascii_kinds[text[run]] == unicode::word) ++run;
+    if (run > max_token_bytes) certain = (run - 1) / max_token_bytes * max_token_bytes;
+  }
+  from = at - std::min(at, certain);
+  return certain;
+}
+
 std::vector<std::string> normalised_tokens(std::string_view utf8) {
   check_size(utf8.size());
   std::vector<std::string> tokens;

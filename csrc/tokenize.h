@@ -55,6 +55,12 @@ void tokenize(std::string_view utf8, Tokens& out, Dispatch dispatch = Dispatch::
 // The same behind the tokens that `out` has; spans count from the start of `utf8`.
 void append_tokens(std::string_view utf8, Tokens& out, Dispatch dispatch = Dispatch::best);
 
+// How much of a text that may go on is certain: tokens up to there are what they are, whatever
+// follows, and those behind are the same if they are made of the rest alone. The text begins where
+// no token is open; it may end inside a character. `from` is how much of it was looked at before,
+// and becomes how much of what is left was.
+std::size_t certain_prefix(std::string_view utf8, std::size_t& from);
+
 // The normalised token that stands behind each hash.
 std::vector<std::string> normalised_tokens(std::string_view utf8);
 

@@ -19,6 +19,7 @@ from dedup.match import Match, Span
 from dedup.policy import Policy, Rule, Verdict
 from dedup.snapshot import Snapshot
 from dedup.source import Document
+from dedup.stream import StreamFilter
 
 __all__ = [
     "Blocked",
@@ -40,6 +41,7 @@ __all__ = [
     "Snapshot",
     "SourceError",
     "Span",
+    "StreamFilter",
     "Verdict",
     "WrongKey",
     "__version__",

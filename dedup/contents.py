@@ -1,4 +1,4 @@
-"""What an index holds, as plain data: its documents one by one, and all of them corpora_of."""
+"""What an index holds, as plain data: its documents one by one, and all of them counted."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ class IndexInfo:
     next_expiry : date or None
         When the next ones expire.
     tokens : int
-        Words; lexemes and nodes are not corpora_of.
+        Words; lexemes and nodes are not counted.
     bytes, bytes_per_token : int, float
         Of all segment files; per living token.
     corpora : dict

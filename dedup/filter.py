@@ -3,6 +3,7 @@
 from dedup.errors import DedupError
 from dedup.index import Index
 from dedup.policy import Policy, Verdict
+from dedup.stream import MAX_LEAK_TOKENS, StreamFilter
 
 __all__ = ["Filter"]
 
@@ -49,6 +50,20 @@ class Filter:
         except (DedupError, OSError, MemoryError) as error:
             return self.policy.judge_error(output, error, index_generation=generation)
         return self.policy.judge(output, matches, index_generation=generation)
+
+    def stream(
+        self, prompt: str | None = None, *, max_leak_tokens: int = MAX_LEAK_TOKENS
+    ) -> StreamFilter:
+        """A filter of one output that arrives in chunks: ``feed`` each, ``flush`` at the end.
+
+        Of a passage that the policy suppresses at most `max_leak_tokens` go out before it does; 0
+        sends nothing before the end.
+        """
+        if prompt is not None:
+            _check_text("prompt", prompt)
+        return StreamFilter(
+            self.index.snapshot, self.policy, prompt, max_leak_tokens=max_leak_tokens
+        )
 
 
 def _check_text(name: str, text: str) -> None:

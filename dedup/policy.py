@@ -31,6 +31,8 @@ __all__ = ["Action", "Policy", "Rule", "Ruling", "Verdict"]
 Action = Literal["allow", "flag", "redact", "block"]
 _STRENGTH: Final = {action: strength for strength, action in enumerate(get_args(Action))}
 
+_SUPPRESSING: Final = ("redact", "block")
+
 _SCHEMA_VERSION: Final = 1
 
 _ON_ERROR: Final = "on_error"  # the rule a verdict names when the check itself failed
@@ -109,8 +111,14 @@ class Rule:
             and match.owners >= self.min_owners
             and match.identity >= self.min_identity
             and match.containment >= self.min_containment
-            and (not self.views or match.view in self.views)
             and (not self.kinds or match.kind in self.kinds)
+            and self.is_about(match)
+        )
+
+    def is_about(self, match: Match) -> bool:
+        """Whether what will not change while a match grows fits: its view and its document."""
+        return (
+            (not self.views or match.view in self.views)
             and (not self.corpus or fits(match.corpus, self.corpus))
             and (not self.licence or fits(match.licence, self.licence))
             and (not self.owner or fits(match.owner, self.owner))
@@ -493,8 +501,7 @@ class Policy:
         action: Action = strongest.action if strongest else "allow"
         text = query
         if action == "redact":
-            redacted = [ruling.match for ruling in rulings if ruling.action == "redact"]
-            text = self._redact(query, redacted)
+            text = self._redact(query, rulings)
         elif action == "block" and strongest:
             text = _fill(self.block_notice, strongest.match)
         return Verdict(
@@ -505,6 +512,22 @@ class Policy:
             rulings=tuple(rulings),
             exempted=tuple(exempted),
         )
+
+    def may_suppress(self, match: Match) -> bool:
+        """Whether a rule redacts or blocks the match, or could come to if there were more of it."""
+        if match.supplied:
+            return False
+        for rule in self.rules:
+            if rule.action in _SUPPRESSING and rule.is_about(match):
+                return True
+            if rule.fires_on(match):
+                return False
+        return False
+
+    def redactions(self, rulings: Iterable[Ruling]) -> list[tuple[Span, str]]:
+        """What stands for the passages to be redacted, in order: disjoint spans and notices."""
+        matches = [ruling.match for ruling in rulings if ruling.action == "redact"]
+        return [(span, _fill(self.notice, match)) for span, match in _unions(matches)]
 
     def judge_error(
         self, query: str, error: BaseException, *, index_generation: int = 0
@@ -518,13 +541,13 @@ class Policy:
             error=f"{type(error).__name__}: {error}",
         )
 
-    def _redact(self, query: str, matches: Iterable[Match]) -> str:
+    def _redact(self, query: str, rulings: Iterable[Ruling]) -> str:
         """The query with a notice in place of each union of overlapping spans."""
         data = query.encode()
         pieces: list[bytes] = []
         shown = 0  # bytes of the query already shown or withheld
-        for span, match in _unions(matches):
-            pieces += (data[shown : span.start], _fill(self.notice, match).encode())
+        for span, notice in self.redactions(rulings):
+            pieces += (data[shown : span.start], notice.encode())
             shown = span.end
         pieces.append(data[shown:])
         return b"".join(pieces).decode()

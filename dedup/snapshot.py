@@ -31,7 +31,9 @@ from dedup.tombstones import Tombstones, count, is_dead, tombstones, united
 if TYPE_CHECKING:
     from dedup.views import UnitRow
 
-__all__ = ["Snapshot"]
+    Parsed = tuple[_core.Lexemes | None, list[UnitRow]]
+
+__all__ = ["Session", "Snapshot"]
 
 # A reader that finds a segment gone reads the manifest again. A writer would have to commit and
 # merge as often while one reader opens a few files.
@@ -55,6 +57,51 @@ class _Searcher:
 
     def matches(self, found: list[_core.Found]) -> list[Match]:
         return [match_of(one, self._segments[one.segment]) for one in found]
+
+
+class Session:
+    """Queries to one generation, as of one day, that answer to one prompt; made by ``Snapshot``."""
+
+    def __init__(
+        self, searchers: list[_Searcher], parsers: Parsers, prompt: str | None = None
+    ) -> None:
+        self._searchers = searchers
+        self._parsers = parsers
+        self._supplies = [
+            None if prompt is None else searcher.core.supply(prompt) for searcher in searchers
+        ]
+
+    @property
+    def has_code(self) -> bool:
+        """Whether the index holds any, so that a query is worth parsing."""
+        return any(searcher.core.has_code for searcher in self._searchers)
+
+    def parsed(self, text: str) -> "Parsed":
+        """The syntax nodes of a query, None if it has no code, and its units."""
+        return self._parsers.of_query(text) if self.has_code else (None, [])
+
+    def search(self, text: str, parsed: "Parsed | None" = None) -> list[Match]:
+        """Every passage of `text` that is found in the index; `parsed` is what it was parsed to."""
+        ast, units = self.parsed(text) if parsed is None else parsed
+        return joined(
+            [
+                searcher.matches(searcher.core.search(text, supply, ast, units))
+                for searcher, supply in zip(self._searchers, self._supplies, strict=True)
+            ]
+        )
+
+    def search_batch(self, texts: list[str], threads: int) -> list[list[Match]]:
+        """The same of many texts, on so many threads; the prompt is left out of account."""
+        parsed = [self.parsed(text) for text in texts]
+        answers = [
+            [s.matches(found) for found in s.core.search_batch(texts, parsed, threads)]
+            for s in self._searchers
+        ]
+        return [joined(list(parts)) for parts in zip(*answers, strict=True)] or [[] for _ in texts]
+
+    def stream(self) -> _core.StreamSearch:
+        """What reads a query that arrives in pieces."""
+        return _core.StreamSearch([searcher.core for searcher in self._searchers])
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,29 +233,17 @@ class Snapshot:
 
     # ---- searching
 
+    def session(self, prompt: str | None = None) -> Session:
+        """Queries that answer to one prompt, which is read once."""
+        return Session(self._now().searchers, self._parsers, prompt)
+
     def search(self, text: str, prompt: str | None = None) -> list[Match]:
         """``Index.search`` in this generation."""
-        searchers = self._now().searchers
-        ast, units = self._parsed(searchers, text)
-        return joined([s.matches(s.core.search(text, prompt, ast, units)) for s in searchers])
+        return self.session(prompt).search(text)
 
     def search_batch(self, texts: list[str], threads: int = 1) -> list[list[Match]]:
         """``Index.search_batch`` in this generation."""
-        searchers = self._now().searchers
-        parsed = [self._parsed(searchers, text) for text in texts]
-        answers = [
-            [s.matches(found) for found in s.core.search_batch(texts, parsed, threads)]
-            for s in searchers
-        ]
-        return [joined(list(parts)) for parts in zip(*answers, strict=True)] or [[] for _ in texts]
-
-    def _parsed(
-        self, searchers: list[_Searcher], text: str
-    ) -> "tuple[_core.Lexemes | None, list[UnitRow]]":
-        """The syntax nodes of a query and its units, if it has code and so has the index."""
-        if not any(searcher.core.has_code for searcher in searchers):
-            return None, []
-        return self._parsers.of_query(text)
+        return self.session().search_batch(texts, threads)
 
     # ---- documents
 
@@ -275,8 +310,12 @@ def _open(
     file = path / entry.name
     try:
         segment = _core.Segment(str(file), secrets[entry.key_id], storage)
-        summary = segment.summary
-        if (summary.bytes, summary.documents) == (entry.bytes, entry.documents):
+        summary = segment.summary  # its name is that of its content, whatever the file is called
+        if (summary.name, summary.bytes, summary.documents) == (
+            entry.name,
+            entry.bytes,
+            entry.documents,
+        ):
             return segment
     except FileNotFoundError:
         raise _Missing(file) from None

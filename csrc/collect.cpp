@@ -1,0 +1,321 @@
+#include "collect.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "renaming.h"
+
+namespace dedup {
+
+namespace {
+
+// A seed whose postings were capped: its true frequency is over kMaxPostings; four times that
+// keeps one from opening a place, and lets a few on one diagonal do so.
+constexpr float kStoppedFrequency = 256;
+constexpr float kGateSlackBits = 3;
+constexpr float kSeedsPerToken = 0.23f;  // of the default scheme: 1/8 + 1/13 + 2/64
+// Tracks are forgotten, but to align a long passage once more would cost too much.
+constexpr uint32_t kLongTokens = 512;
+constexpr int32_t kSeedReach = 4;      // diagonals a screen tries around a tile hit
+constexpr int32_t kWindowReach = 20;   // and around two windows that agree
+constexpr uint32_t kWindowPause = 16;  // tokens until the same place is screened again for a window
+constexpr uint32_t kLookAhead = 16;    // probes in flight
+// Of the postings that the table of a segment with removed documents does not keep, so many are
+// looked at for living ones: bounds what a probe costs until a merge tidies up.
+constexpr uint32_t kMaxBeyond = 1024;
+// Of a document so many tokens are read around an anchor at first, besides those that face the
+// query; and an alignment that comes so near to their end is made again with more.
+constexpr uint32_t kLeastMargin = 384, kTouched = 320, kFirstReach = 256;
+
+// Two units that share bands are compared by their shingles of so many nodes, each an anchor to
+// align at; so many alignments at the most.
+constexpr uint32_t kAnchorTokens = 6;
+constexpr uint32_t kMaxAnchors = 48;  // bounds the work; a whole copy explains itself with a few
+
+// The alignment in parts that the prompt supplied wholly or not at all.
+std::vector<std::pair<bool, Alignment>> cut(const Alignment& whole,
+                                            const std::vector<bool>& supplied, int32_t cost) {
+  std::vector<std::pair<bool, Alignment>> parts;
+  for (const Piece& piece : whole.pieces) {
+    for (uint32_t i = 0; i < piece.length;) {
+      const bool kind = supplied[piece.query + i];
+      uint32_t length = 1;
+      while (i + length < piece.length && supplied[piece.query + i + length] == kind) ++length;
+      if (parts.empty() || parts.back().first != kind) parts.push_back({kind, {}});
+      parts.back().second.pieces.push_back({piece.query + i, piece.document + i, length});
+      i += length;
+    }
+  }
+  for (auto& [kind, part] : parts) part.score = score_of(part.pieces, cost);
+  return parts;
+}
+
+}  // namespace
+
+Collector::Collector(const Segment& segment, const Tombstones& dead, uint32_t number,
+                     const Query& query, std::vector<Fragment>& fragments, uint32_t track_bits)
+    : query_(query),
+      number_(number),
+      segment_(segment),
+      view_(segment.view(query.view)),
+      dead_(dead),
+      scheme_(view_.scheme()),
+      measures_(measures_of(query.view)),
+      fragments_(fragments),
+      // T is counted in tokens, not in entries, of which a repetitive text leaves few.
+      total_bits_(std::log2(static_cast<float>(view_.tokens()) * kSeedsPerToken + 1)),
+      gate_(std::max(0.0f, total_bits_ - kGateSlackBits)),
+      tracks_(track_bits) {}
+
+void Collector::collect() {
+  const SeedTable& table = view_.seeds();
+  if (view_.tokens() == 0) return;
+  size_t window = 0;
+  for (uint32_t q = 0; q < query_.tiles.size(); ++q) {
+    const uint32_t ahead = q + kLookAhead;
+    if (ahead < query_.tiles.size() && query_.tiles[ahead] != kNoSeed) {
+      table.prefetch(query_.tiles[ahead]);
+    }
+    for (const auto& gapped : query_.gapped) {
+      if (ahead < gapped.size() && gapped[ahead] != kNoSeed) table.prefetch(gapped[ahead]);
+    }
+    if (query_.tiles[q] != kNoSeed) look_up(query_.tiles[q], q);
+    for (const auto& gapped : query_.gapped) {
+      if (q < gapped.size() && gapped[q] != kNoSeed) look_up(gapped[q], q);
+    }
+    // A window is looked up once the tokens in its first half are, so that what a tile explains
+    // is not screened again.
+    while (window < query_.window_starts.size() &&
+           query_.window_starts[window] + scheme_.window_size / 2 <= q) {
+      look_up_window(query_.window_starts[window], &query_.bands[window * scheme_.bands]);
+      ++window;
+    }
+  }
+  while (window < query_.window_starts.size()) {
+    look_up_window(query_.window_starts[window], &query_.bands[window * scheme_.bands]);
+    ++window;
+  }
+  for (size_t unit = 0; unit < query_.unit_numbers.size(); ++unit) look_up_unit(unit);
+}
+
+void Collector::advance(std::span<const Seed> window) {
+  if (view_.tokens() == 0) return;
+  const auto look_up_new = [&](const std::vector<Seed>& seeds, uint32_t& next) {
+    for (; next < seeds.size(); ++next) {
+      if (seeds[next] != kNoSeed) look_up(seeds[next], next);
+    }
+  };
+  look_up_new(query_.tiles, next_tile_);
+  for (size_t s = 0; s < kShifts; ++s) look_up_new(query_.gapped[s], next_gapped_[s]);
+  if (window.empty()) return;
+  look_up_window(query_.size() - scheme_.window_size - scheme_.shingle_size + 1, window.data());
+}
+
+float Collector::bits_of(const Postings& found) const {
+  const float frequency =
+      found.stopped ? kStoppedFrequency : static_cast<float>(std::max(found.size, 1u));
+  return total_bits_ - std::log2(frequency);
+}
+
+void Collector::find(Seed seed) {
+  view_.seeds().find(seed, found_);
+  if (found_.stopped && !dead_.empty()) refill(seed);
+}
+
+void Collector::refill(Seed seed) {
+  const auto lives = [&](uint32_t t) {
+    return !is_dead(dead_, segment_.document_of(query_.view, t));
+  };
+  uint32_t living = 0, last = 0, looked = 0;
+  for (uint32_t p = 0; p < found_.size; ++p) {
+    last = found_.positions[p];
+    if (lives(last)) found_.positions[living++] = last;
+  }
+  bool more = false;
+  view_.seeds().each_beyond(seed, last, [&](uint32_t t) {
+    more = ++looked > kMaxBeyond || living == kMaxPostings;
+    if (!more && lives(t)) found_.positions[living++] = t;
+    return !more;
+  });
+  found_.stopped = more;
+  found_.size = more ? std::min(living, kKeptPostings) : living;
+}
+
+void Collector::look_up(Seed seed, uint32_t q) {
+  find(seed);
+  if (found_.size == 0) return;
+  const float bits = bits_of(found_);
+  for (uint32_t p = 0; p < found_.size; ++p) {
+    const uint32_t t = found_.positions[p];
+    Track& track = tracks_.at(track_key(static_cast<int64_t>(t) - q), q);
+    if (q < track.covered) continue;
+    track.bits += bits;
+    track.last = q;
+    if (track.bits < gate_) continue;
+    track.bits = 0;
+    open(q, t, false);
+  }
+}
+
+void Collector::look_up_window(uint32_t q, const Seed* bands) {
+  for (uint32_t band = 0; band < scheme_.bands; ++band) {
+    find(bands[band]);
+    const float bits = bits_of(found_);
+    for (uint32_t p = 0; p < found_.size; ++p) {
+      const uint32_t t = found_.positions[p];
+      const Track& passed = tracks_.at(track_key(static_cast<int64_t>(t) - q), q);
+      if (q < passed.covered) continue;
+      // A window's evidence is about the place, whatever the diagonal; odd keys keep it apart.
+      Track& track = tracks_.at(static_cast<int64_t>(t) * 2 + 1, q);
+      if (q < track.covered) continue;
+      track.bits += bits;
+      track.last = q;
+      if (track.bits < gate_) continue;
+      track.bits = 0;
+      track.covered = q + kWindowPause;
+      const uint32_t middle = scheme_.window_size / 2;
+      open(q + middle, static_cast<uint32_t>(std::min<uint64_t>(t + middle, view_.tokens() - 1)),
+           true);
+    }
+  }
+}
+
+void Collector::look_up_unit(size_t number) {
+  std::vector<std::pair<uint32_t, float>> evidence;
+  for (uint32_t band = 0; band < scheme_.bands; ++band) {
+    find(query_.bands[number * scheme_.bands + band]);
+    const float bits = bits_of(found_);
+    for (uint32_t p = 0; p < found_.size; ++p) {
+      const uint32_t t = found_.positions[p];
+      const auto at = std::ranges::find(evidence, t, &std::pair<uint32_t, float>::first);
+      if (at == evidence.end()) {
+        evidence.push_back({t, bits});
+      } else {
+        at->second += bits;
+      }
+    }
+  }
+  for (const auto& [t, bits] : evidence) {
+    if (bits >= gate_) open_unit(query_.units[query_.unit_numbers[number]], t);
+  }
+}
+
+void Collector::open(uint32_t q, uint32_t t, bool window) {
+  if (is_explained(q, t)) return;
+  uint32_t anchor = t;
+  if (query_.view == kTextView || window) {
+    const uint64_t from = t > 128 ? t - 128 : 0;
+    const uint64_t to = std::min<uint64_t>(view_.tokens(), uint64_t{t} + 128);
+    const Fingerprints near(view_.fingerprints(from, to - from, scratch_), to - from);
+    const Screened screened = screen(query_.fingerprints(), near, q, static_cast<int64_t>(t - from),
+                                     window ? kWindowReach : kSeedReach);
+    if (!screened.passed) return;
+    if (window) {
+      anchor = static_cast<uint32_t>(from + screened.document);
+      q = screened.query;
+      if (is_explained(q, anchor)) return;
+    }
+  }
+  const uint32_t document = segment_.document_of(query_.view, anchor);
+  if (is_dead(dead_, document)) return;
+  const TokenRange range = segment_.document(document).views[query_.view];
+  if (anchor < range.first || anchor >= range.first + range.tokens) return;
+  align_at(document, range, q, anchor - range.first);
+}
+
+bool Collector::is_explained(uint32_t q, uint32_t t) const {
+  if (explained_.empty()) return false;
+  const auto known = explained_.find(track_key(static_cast<int64_t>(t) - q));
+  return known != explained_.end() && q < known->second;
+}
+
+void Collector::align_at(uint32_t document, const TokenRange& range, uint32_t q, uint32_t d) {
+  Alignment alignment = aligned(range, q, d);
+  if (alignment.pieces.empty() || alignment.score < measures_.least_fragment) return;
+  for (const Piece& piece : alignment.pieces) {
+    const int64_t diagonal = static_cast<int64_t>(piece.document) + range.first - piece.query;
+    Track& track = tracks_.at(track_key(diagonal), piece.query);
+    track.covered = std::max(track.covered, alignment.query_to());
+    if (alignment.query_to() - alignment.query_from() >= kLongTokens) {
+      uint32_t& to = explained_[track_key(diagonal)];
+      to = std::max(to, alignment.query_to());
+    }
+  }
+  if (query_.supplied.empty()) {
+    fragments_.push_back({number_, document, false, std::move(alignment)});
+    return;
+  }
+  for (auto& [supplied, part] : cut(alignment, query_.supplied, measures_.cost)) {
+    if (part.score < measures_.least_fragment) continue;
+    fragments_.push_back({number_, document, supplied, std::move(part)});
+  }
+}
+
+Alignment Collector::aligned(const TokenRange& range, uint32_t q, uint32_t d) {
+  uint64_t reach = kFirstReach, margin = kLeastMargin;
+  for (;; reach *= 8, margin *= 8) {
+    const auto window = [&](uint64_t query_tokens, uint64_t document_tokens) {
+      return static_cast<uint32_t>(
+          std::min(document_tokens, std::min(query_tokens, reach) + margin));
+    };
+    const uint32_t from = d - window(q, d);
+    const uint32_t to = d + window(query_.size() - q, range.tokens - d);
+    const Fingerprints near(view_.fingerprints(range.first + from, to - from, scratch_), to - from);
+    Alignment alignment = align(query_.fingerprints(), near, q, d - from, measures_.cost);
+    if (alignment.pieces.empty() || alignment.score < measures_.least_fragment) return alignment;
+    if (query_.view != kTextView) {
+      const std::span<const uint8_t> raws(view_.raws(range.first + from, to - from, raws_scratch_),
+                                          to - from);
+      alignment = with_names(std::move(alignment), *query_.lexemes, query_.sequence, near, raws,
+                             measures_.cost);
+    }
+    const bool touched = (from > 0 && alignment.document_from() < kTouched) ||
+                         (to < range.tokens && alignment.document_to() + kTouched > to - from);
+    if (touched) continue;
+    for (Piece& piece : alignment.pieces) piece.document += from;
+    return alignment;
+  }
+}
+
+void Collector::open_unit(const TokenRange& unit, uint32_t t) {
+  const uint32_t document = segment_.document_of(query_.view, t);
+  if (is_dead(dead_, document)) return;
+  const DocumentRecord record = segment_.document(document);
+  const TokenRange range = record.views[query_.view];
+  if (t < range.first || t >= range.first + range.tokens) return;
+  uint32_t tokens = 0;
+  for (uint32_t u = 0; u < record.units; ++u) {
+    const TokenRange other = segment_.unit(record, u).tokens;
+    if (other.first == t - range.first) tokens = std::max(tokens, other.tokens);
+  }
+  tokens = std::min(tokens, range.first + range.tokens - t);
+  if (tokens < kAnchorTokens || unit.tokens < kAnchorTokens) return;
+  const auto shingle = [](const uint8_t* at) {
+    uint64_t packed = 0;
+    for (uint32_t i = 0; i < kAnchorTokens; ++i) packed = packed << 8 | at[i];
+    return packed;
+  };
+  std::vector<std::pair<uint64_t, uint32_t>> anchors;
+  const uint8_t* query = query_.sequence.fingerprints.data();
+  for (uint32_t i = unit.first; i + kAnchorTokens <= unit.first + unit.tokens; ++i) {
+    anchors.push_back({shingle(query + i), i});
+  }
+  std::ranges::sort(anchors);
+  Scratch unit_scratch;  // kept while scratch_ serves the alignments
+  const uint8_t* there = view_.fingerprints(t, tokens, unit_scratch);
+  uint32_t aligned = 0;
+  for (uint32_t i = 0; i + kAnchorTokens <= tokens && aligned < kMaxAnchors; ++i) {
+    const uint64_t wanted = shingle(there + i);
+    auto at = std::ranges::lower_bound(anchors, std::pair{wanted, 0u});
+    // A shingle that the unit repeats says nothing about where.
+    const auto next = at == anchors.end() ? at : at + 1;
+    if (at == anchors.end() || at->first != wanted) continue;
+    if (next != anchors.end() && next->first == wanted) continue;
+    const int64_t diagonal = static_cast<int64_t>(t) + i - at->second;
+    if (at->second < tracks_.at(track_key(diagonal), at->second).covered) continue;
+    ++aligned;
+    align_at(document, range, at->second, t + i - range.first);
+  }
+}
+
+}  // namespace dedup

@@ -1,0 +1,128 @@
+// One view of a query against one segment -> fragments: the alignments that its seeds lead to.
+//
+//   seeds -> postings -> gate -> screen -> alignment
+//
+// Postings that agree on a diagonal (document position less query position) add up their idf; a
+// place is opened once its evidence reaches log2(T) - 3 bits: one seed with at most 8 postings, or
+// several commoner ones.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "align.h"
+#include "query.h"
+#include "segment.h"
+
+namespace dedup {
+
+// What differs between words and lexemes once a place is opened.
+struct Measures {
+  int32_t cost;            // of an edit
+  int32_t least_fragment;  // score
+  int32_t join_cost;       // what joining a part costs the passage
+  // A passage of several parts needs more evidence than one that hangs together: the parts may be
+  // common phrases. 20 words in chunks, covering a third of the passage, are no accident.
+  int32_t least_joined;
+};
+// A lone tile of five words; and of lexemes, one and a bit to each side.
+inline constexpr Measures kOfWords{kWordCost, 10, 4, 32};
+inline constexpr Measures kOfLexemes{kLexemeCost, 32, 8, 64};
+inline const Measures& measures_of(uint32_t view) {
+  return view == kTextView ? kOfWords : kOfLexemes;
+}
+
+struct Fragment {
+  uint32_t segment, document;
+  bool supplied;
+  Alignment alignment;  // document positions count from the document's first token
+};
+
+// What is known of a diagonal, or of those near it.
+struct Track {
+  int64_t key = -1;
+  uint32_t last = 0;     // query position of the last evidence
+  uint32_t covered = 0;  // up to where an alignment on this diagonal has explained the query
+  float bits = 0;
+};
+
+// The oldest evidence gives way where two diagonals meet in one slot.
+class Tracks {
+ public:
+  static constexpr uint32_t kMemory = 256;  // tokens after which evidence is forgotten
+
+  explicit Tracks(uint32_t bits) : shift_(64 - bits), slots_(size_t{1} << bits) {}
+
+  Track& at(int64_t key, uint32_t position) {
+    const auto hash = static_cast<uint64_t>(key) * 0x9E3779B97F4A7C15;
+    Track& track = slots_[hash >> shift_];
+    if (track.key != key) track = Track{key, position, 0, 0};
+    if (position > track.last + kMemory) track.bits = 0;
+    return track;
+  }
+
+ private:
+  uint32_t shift_;
+  std::vector<Track> slots_;
+};
+
+inline constexpr uint32_t kTrackBits = 10;       // for a whole query
+inline constexpr uint32_t kStreamTrackBits = 7;  // for one whose older diagonals are of no interest
+inline constexpr int64_t kTrackWidth = 16;       // diagonals that share a track
+
+inline int64_t track_key(int64_t diagonal) {
+  return (diagonal + (int64_t{1} << 40)) / kTrackWidth * 2;
+}
+
+class Collector {
+ public:
+  // All of these outlive it. `number` is that of the segment in the fragments.
+  Collector(const Segment& segment, const Tombstones& dead, uint32_t number, const Query& query,
+            std::vector<Fragment>& fragments, uint32_t track_bits = kTrackBits);
+
+  // Looks up every seed of the query.
+  void collect();
+  // While the query is growing: looks up those that were added since the last call, and the bands
+  // of the window that ends with its last token, if there is one.
+  void advance(std::span<const Seed> window);
+
+ private:
+  float bits_of(const Postings& found) const;
+  void find(Seed seed);
+  // Puts living postings in the place of those in documents that are gone. If few are left the seed
+  // is common no more.
+  void refill(Seed seed);
+  void look_up(Seed seed, uint32_t q);
+  void look_up_window(uint32_t q, const Seed* bands);
+  // Units that share bands worth the gate are compared.
+  void look_up_unit(size_t number);
+  // Screens the place where query position q meets the segment's token t, aligns it, and keeps
+  // what comes of it. A seed is its own anchor; windows are anchored where the screen says. A tile
+  // of lexemes needs no screen: it is longer than what a screen asks for.
+  void open(uint32_t q, uint32_t t, bool window);
+  bool is_explained(uint32_t q, uint32_t t) const;
+  void align_at(uint32_t document, const TokenRange& range, uint32_t q, uint32_t d);
+  // The best alignment through the anchor, of the document as far as it can reach.
+  Alignment aligned(const TokenRange& range, uint32_t q, uint32_t d);
+  // Aligns a unit of the query with the unit of the index that begins at token t wherever they have
+  // a shingle in common that no alignment has explained.
+  void open_unit(const TokenRange& unit, uint32_t t);
+
+  const Query& query_;
+  const uint32_t number_;
+  const Segment& segment_;
+  const SegmentView& view_;
+  const Tombstones& dead_;
+  const Scheme& scheme_;
+  const Measures& measures_;
+  std::vector<Fragment>& fragments_;
+  const float total_bits_, gate_;
+  Tracks tracks_;
+  std::unordered_map<int64_t, uint32_t> explained_;  // `covered` by long alignments
+  Postings found_;
+  Scratch scratch_, raws_scratch_;
+  uint32_t next_tile_ = 0, next_gapped_[kShifts] = {};  // of a growing query
+};
+
+}  // namespace dedup

@@ -1,0 +1,283 @@
+"""StreamFilter: the verdict over text that arrives in chunks, and what of it may go out meanwhile.
+
+Chunks in, text that is safe to send out, and at the end the Verdict on the whole. What is sent and
+what is decided are functions of the text alone, however it is cut:
+
+    clear    nothing resembles anything: every token goes out as soon as the next begins
+    held     a token brought evidence (csrc/stream_search.h): it and all behind it is held while
+             the text since then is searched, at every fourth token, later at longer intervals
+             -> clear, if what was found has ended and the policy lets it pass, or redacts it
+             -> over, if a rule blocks; nothing more goes out
+
+A passage is held only while a rule that suppresses could still come to fire on it, so what a policy
+exempts, or flags at the most, flows on.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from dedup.errors import DedupError
+from dedup.match import Match, Span
+from dedup.policy import Policy, Verdict
+from dedup.snapshot import Snapshot
+
+__all__ = ["MAX_LEAK_TOKENS", "StreamFilter"]
+
+# With the default scheme every run of words shows before it is longer than this, so that nothing
+# has to be held back for the promise: two strides of tiles, and a tile, less one.
+MAX_LEAK_TOKENS: Final = 20
+
+# A passage that has not grown for so many tokens has ended. Edits in a copy of which a third was
+# replaced are rarely so far from the next seed.
+_PATIENCE_TOKENS: Final = 16
+# Evidence without a match may be the first words of one: the least that is a match is 12 words.
+_DOUBT_TOKENS: Final = 8
+_STEP_TOKENS: Final = 4
+# Of what is held an eighth must be new before it is searched again, so the cost of a token is
+# bounded however long a passage is.
+_GROWTH: Final = 8
+# What goes before a passage may belong to it: parts of an edited copy that no seed showed.
+_CONTEXT_BYTES: Final = 2048
+# Syntax is looked at so often: where names and layout are changed it alone may tell.
+_SYNTAX_STEP_BYTES: Final = 256
+_SYNTAX_WINDOW_BYTES: Final = 8192
+_SYNTAX_GROWTH: Final = 16
+
+_FAILURES: Final = (DedupError, OSError, MemoryError)
+
+
+class StreamFilter:
+    """Filters one generated text while it is being generated; made by ``Filter.stream``.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        What is protected; the stream keeps this generation to its end.
+    policy : Policy
+    prompt : str, optional
+        What it supplied itself is not held against the text.
+    max_leak_tokens : int
+        Of a passage that the policy suppresses, at most so many tokens go out before it does. 0:
+        nothing goes out before the end. Below `MAX_LEAK_TOKENS` every token is delayed by the
+        difference.
+
+    Notes
+    -----
+    Not thread-safe. Costs about a microsecond a token while nothing is found. Keeps the text.
+
+    The promise is about words as they stand, all that is needed for it is in `csrc/seeds.h`. Of
+    code under other names up to 29 lexemes may be out before it shows, and a copy that is edited
+    everywhere shows when the first of its seeds does.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        policy: Policy,
+        prompt: str | None = None,
+        *,
+        max_leak_tokens: int = MAX_LEAK_TOKENS,
+    ) -> None:
+        if max_leak_tokens < 0:
+            raise ValueError(f"max_leak_tokens is a count, got {max_leak_tokens}; 0 sends nothing")
+        self._policy = policy
+        self._generation = snapshot.generation
+        self._lag = max(0, MAX_LEAK_TOKENS - max_leak_tokens)
+        self._is_buffering = max_leak_tokens == 0
+        self._data = bytearray()
+        self._sent = 0  # bytes of the text that are out, or have been replaced
+        self._released: list[str] = []  # since the last call
+        self._out: list[str] = []  # by the calls before
+        self._verdict: Verdict | None = None  # set once nothing more is to be decided
+        self._is_flushed = False
+        self._redactions: dict[Span, str] = {}  # of what is not out, with their notices
+        self._redacted_to = 0
+        self._hold = 0  # token that brought the first evidence; 0 if none is held
+        self._held_from = 0  # its byte
+        self._doubt_until = 0  # token up to which the newest evidence may become a match
+        self._doubt_at = 0  # byte of the token that brought it
+        self._decide_at = 0  # token at which what is held is searched again
+        self._last_token = 0
+        try:
+            self._session = snapshot.session(prompt)
+            self._core = self._session.stream()
+            self._syntax_at = _SYNTAX_STEP_BYTES if self._session.has_code else 0
+        except _FAILURES as error:
+            self._fail(error)
+
+    # ---- what a host calls
+
+    def feed(self, chunk: str) -> str:
+        """Takes more of the text; returns what may be sent now, notices for passages included.
+
+        Raises
+        ------
+        ValueError
+            If the chunk holds a lone surrogate, or the stream was flushed.
+        """
+        if self._is_flushed:
+            raise ValueError("the stream was flushed; make a new one for another text")
+        data = chunk.encode()  # a lone surrogate is a ValueError, before anything has changed
+        if self.is_over:
+            return ""
+        self._data += data
+        if self._verdict is not None:  # on_error lets all pass
+            self._send(len(self._data))
+        elif not self._is_buffering:
+            try:
+                self._core.feed(data)
+                self._advance()
+            except _FAILURES as error:
+                self._fail(error)
+        return self._taken()
+
+    def flush(self) -> tuple[str, Verdict]:
+        """Ends the text: what may be sent of what was held, and the verdict on all of it.
+
+        The verdict is that of ``Filter.check`` on the whole text, or, if the stream ended early, on
+        the text up to there. Its ``text`` is all that went out; if it blocks, the notice alone.
+        """
+        self._is_flushed = True
+        try:
+            if self._verdict is None and not self._is_buffering:
+                self._core.finish()
+                self._advance()
+            verdict = self._verdict or self._judge(len(self._data))
+        except _FAILURES as error:
+            verdict = self._fail(error)
+        if verdict.action != "block":
+            self._redactions.update(self._policy.redactions(verdict.rulings))
+            self._send(len(self._data))
+        released = self._taken()
+        if verdict.action != "block":
+            verdict = replace(verdict, text="".join(self._out))
+        self._verdict = verdict
+        return released, verdict
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the stream was blocked, so that nothing more will go out."""
+        return self._verdict is not None and self._verdict.action == "block"
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the text, in UTF-8, that are neither out nor decided about."""
+        return 0 if self.is_over else len(self._data) - self._sent
+
+    # ---- how it decides
+
+    def _advance(self) -> None:
+        core = self._core
+        while self._verdict is None:
+            until = self._last_token + 1 if self._hold else 0
+            step = core.next(until, self._syntax_at)
+            if step is None:
+                break
+            is_evidence, start, end, token = step
+            self._last_token = token
+            if is_evidence:
+                self._doubt_until, self._doubt_at = token + _DOUBT_TOKENS, start
+                if not self._hold:
+                    self._send(self._behind(token, start))
+                    self._hold, self._held_from, self._decide_at = token, self._sent, token
+            is_syntax_due = self._syntax_at and end >= self._syntax_at
+            if is_syntax_due or (self._hold and token >= self._decide_at):
+                self._decide(token, start, end, is_syntax_due=bool(is_syntax_due))
+        if self._verdict is None and not self._hold:
+            self._send(self._behind(self._last_token + 1, core.certain))
+
+    def _behind(self, token: int, start: int) -> int:
+        """The byte up to which all may go out while this token, which starts there, may not."""
+        if self._lag == 0:
+            return start
+        return self._core.start_of(token - self._lag) if token > self._lag else 0
+
+    def _decide(self, token: int, start: int, end: int, *, is_syntax_due: bool) -> None:
+        if not self._hold:  # until it is decided otherwise, no further
+            self._send(self._behind(token, start))
+        window = self._window(end, is_syntax_due=is_syntax_due)
+        if is_syntax_due:
+            self._syntax_at = end + max(_SYNTAX_STEP_BYTES, (end - window) // _SYNTAX_GROWTH)
+        text = self._data[window:end].decode()
+        parsed = self._session.parsed(text)
+        if not self._hold and parsed[0] is None:
+            return  # it has no syntax to look at, and its words are looked at as they come
+        matches = [_moved(match, window) for match in self._session.search(text, parsed)]
+        verdict = self._policy.judge("", matches, index_generation=self._generation)
+        if verdict.action == "block":
+            whole = self._judge(end)  # with all that was let pass before
+            self._verdict = whole if whole.action == "block" else verdict
+            return
+        recent = self._core.start_of(max(1, token - _PATIENCE_TOKENS))
+        is_growing = any(
+            match.query_span.end > max(recent, self._sent) and self._policy.may_suppress(match)
+            for match in matches
+        )
+        is_in_doubt = token < self._doubt_until and not any(
+            match.query_span.start <= self._doubt_at < match.query_span.end for match in matches
+        )
+        if is_growing or is_in_doubt:
+            if not self._hold:
+                self._hold, self._held_from = token, self._sent
+            self._decide_at = token + max(_STEP_TOKENS, (token - self._hold) // _GROWTH)
+            return
+        self._hold = 0
+        self._redactions.update(self._policy.redactions(verdict.rulings))
+        self._send(self._behind(token + 1, end))
+
+    def _judge(self, end: int) -> Verdict:
+        """The verdict on all of the text up to a byte."""
+        text = self._data[:end].decode()
+        matches = self._session.search(text)
+        return self._policy.judge(text, matches, index_generation=self._generation)
+
+    def _window(self, end: int, *, is_syntax_due: bool) -> int:
+        """Where the text begins that a decision looks at, the same for every way of cutting it."""
+        start = self._held_from - _CONTEXT_BYTES if self._hold else end
+        if is_syntax_due:
+            start = min(start, end - _SYNTAX_WINDOW_BYTES)
+        if start <= 0:
+            return 0
+        for mark in (b"\n", b" "):
+            at = self._data.find(mark, start, min(start + _CONTEXT_BYTES // 4, end))
+            if at >= 0:
+                return at + 1
+        while self._data[start] & 0xC0 == 0x80:
+            start += 1
+        return start
+
+    def _fail(self, error: BaseException) -> Verdict:
+        """What the policy's ``on_error`` says: nothing more goes out, or all does, marked."""
+        self._verdict = self._policy.judge_error("", error, index_generation=self._generation)
+        if not self.is_over:
+            self._send(len(self._data))
+        return self._verdict
+
+    def _send(self, to: int) -> None:
+        """Lets out what lies before a byte, with notices for what is not to go out."""
+        if self._redactions:
+            for span, notice in sorted(self._redactions.items()):
+                if span.start >= to:
+                    break
+                del self._redactions[span]
+                if span.end <= self._sent:
+                    continue
+                self._released.append(self._data[self._sent : span.start].decode())
+                if span.start > self._redacted_to or not self._redacted_to:
+                    self._released.append(notice)
+                self._sent = self._redacted_to = span.end
+        if to > self._sent:
+            self._released.append(self._data[self._sent : to].decode())
+            self._sent = to
+
+    def _taken(self) -> str:
+        """What was let out since the last call."""
+        released = "".join(self._released)
+        self._out.append(released)
+        self._released.clear()
+        return released
+
+
+def _moved(match: Match, by: int) -> Match:
+    span = match.query_span
+    return replace(match, query_span=Span(span.start + by, span.end + by))
