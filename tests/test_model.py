@@ -4,4 +4,4 @@ from model import try_sequences
 
 
 def test_an_index_does_what_a_dict_would() -> None:
-    try_sequences(count=25, operations=25)
+    try_sequences(count=60, operations=30)
