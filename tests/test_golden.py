@@ -110,7 +110,7 @@ def rewritten(segment: Path, offset: int, new: bytes) -> None:
     data = bytearray(segment.read_bytes())
     data[offset : offset + len(new)] = new
     (body,) = struct.unpack_from("<Q", data, len(data) - 56)
-    blocks = [data[at : min(at + 65536, body)] for at in range(0, body, 65536)]
+    blocks = [data[at : min(at + 16384, body)] for at in range(0, body, 16384)]
     checks = b"".join(struct.pack("<Q", xxhash.xxh3_64_intdigest(bytes(b))) for b in blocks)
     data[body : body + len(checks)] = checks
     struct.pack_into("<Q", data, len(data) - 48, xxhash.xxh3_64_intdigest(checks))
