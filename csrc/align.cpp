@@ -8,7 +8,6 @@ namespace dedup {
 
 namespace {
 
-constexpr int64_t kScreenTokens = 64;
 // A seed brings 4 or 5 equal tokens with it, so this asks for a few more near by. Of the places
 // that unrelated speeches opened in an index of books it let 14 % through to an alignment; a run of
 // the guaranteed 12 always passes.

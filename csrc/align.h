@@ -53,8 +53,11 @@ struct Screened {
   uint32_t query = 0, document = 0;
 };
 
-// Counts equal fingerprints over 64 tokens around query position q on each diagonal within `reach`
-// of the one through (q, d). Passes if one diagonal has kScreenMatches, or its best two 25 % more.
+inline constexpr int64_t kScreenTokens = 64;
+
+// Counts equal fingerprints over kScreenTokens around query position q on each diagonal within
+// `reach` of the one through (q, d). Passes if one diagonal has kScreenMatches, or its best two 25
+// % more.
 Screened screen(Fingerprints query, Fingerprints document, int64_t q, int64_t d, int32_t reach);
 
 // The best alignment through the anchor (q, d). Empty if nothing around it agrees.

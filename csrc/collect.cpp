@@ -204,11 +204,13 @@ void Collector::open(uint32_t q, uint32_t t, bool window) {
   if (is_explained(q, t)) return;
   uint32_t anchor = t;
   if (query_.view == kTextView || window) {
-    const uint64_t from = t > 128 ? t - 128 : 0;
-    const uint64_t to = std::min<uint64_t>(view_.tokens(), uint64_t{t} + 128);
+    const int32_t reach = window ? kWindowReach : kSeedReach;
+    const auto half = static_cast<uint64_t>(kScreenTokens / 2 + reach);  // all that a screen reads
+    const uint64_t from = t > half ? t - half : 0;
+    const uint64_t to = std::min<uint64_t>(view_.tokens(), t + half);
     const Fingerprints near(view_.fingerprints(from, to - from, scratch_), to - from);
-    const Screened screened = screen(query_.fingerprints(), near, q, static_cast<int64_t>(t - from),
-                                     window ? kWindowReach : kSeedReach);
+    const Screened screened =
+        screen(query_.fingerprints(), near, q, static_cast<int64_t>(t - from), reach);
     if (!screened.passed) return;
     if (window) {
       anchor = static_cast<uint32_t>(from + screened.document);
