@@ -160,7 +160,7 @@ class Host:
         self._log = (self.folder / "stderr.log").open("ab")
         self._process = subprocess.Popen(
             [*_SERVE, "--port", str(self.port), "--upstream", self.upstream.url, *self.arguments],
-            stdout=self._log,
+            stdout=subprocess.DEVNULL,
             stderr=self._log,
             env={**os.environ, "TMPDIR": str(self.folder / "tmp")},
         )

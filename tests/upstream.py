@@ -37,6 +37,12 @@ def pause(seconds: float) -> Json:
     return {"pause": seconds}
 
 
+def talk(parts: Sequence[str], interval_s: float = 0.0) -> Json:
+    """Says a chat answer as a model does, a part each so many seconds; when is in ``stamps``."""
+    events = [event(_chunk({"content": part})) for part in parts]
+    return {"talk": [base64.b64encode(one).decode() for one in events], "interval_s": interval_s}
+
+
 RESET: Final[Json] = {"do": "reset"}  # TCP RST
 CLOSE: Final[Json] = {"do": "close"}  # FIN, whatever was promised of the body
 STALL: Final[Json] = {"do": "stall"}  # silence until the client leaves
@@ -131,6 +137,11 @@ _CHAT: Final = {
     "x_unknown": {"kept": [1, None, "é"]},
 }
 USAGE: Final = {"prompt_tokens": 7, "completion_tokens": 11, "total_tokens": 18, "x_more": {"a": 1}}
+
+
+def _chunk(delta: Json, index: int = 0) -> Json:
+    choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
+    return {**_CHAT, "choices": [choice]}
 
 
 def chat_stream(
@@ -438,6 +449,8 @@ class Connection(asyncio.Protocol):
         for step in reply["steps"]:
             if "pause" in step:
                 await asyncio.sleep(step["pause"])
+            elif "talk" in step:
+                await self.say(step)
             elif "send" in step:
                 await self.put(step, chunked=chunked)
             elif step["do"] == "stall":
@@ -453,6 +466,22 @@ class Connection(asyncio.Protocol):
                 return
         if chunked:
             self.transport.write(b"0\r\n\r\n")
+
+    async def say(self, step: Json) -> None:
+        stamps: list[float] = []
+        if self.record is not None:
+            self.record["stamps"] = stamps
+        parts = [base64.b64decode(one) for one in step["talk"]]
+        due = time.monotonic()
+        for part in parts:
+            if step["interval_s"]:
+                due += step["interval_s"]
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+            await self.is_writable.wait()
+            stamps.append(time.monotonic())
+            self.transport.write(b"%x\r\n%b\r\n" % (len(part), part))
+            if not step["interval_s"]:
+                await asyncio.sleep(0)
 
     async def put(self, step: Json, *, chunked: bool) -> None:
         data = base64.b64decode(step["send"])
