@@ -235,6 +235,46 @@ def test_no_channel_is_a_way_round(host: Host, channel: str) -> None:
     assert seen.finish == {0: "content_filter"}
 
 
+def test_token_ids_go_with_their_text(host: Host) -> None:
+    """vLLM's `return_token_ids`: whoever has the ids has the text."""
+    parts = [
+        {**part, "token_ids": [7000 + at]}
+        for at, part in enumerate(up.say(planted(before=10, after=5)))
+    ]
+    seen = streamed(host, host.upstream.script(up.chat_stream(parts)))
+    ids = [
+        number
+        for chunk in seen.chunks
+        for choice in chunk["choices"]
+        for number in choice.get("token_ids") or []
+    ]
+    assert len(ids) <= 10 + MAX_LEAK_TOKENS
+    body = up.chat({"content": planted()})
+    body["choices"][0]["token_ids"] = list(range(7000, 7100))
+    answer = ask(host, host.upstream.script(up.whole(body)))
+    assert "7090" not in answer.text
+
+
+def test_words_apart_are_text_too(host: Host) -> None:
+    tokens = planted().split()
+    for odd in ({"x_tokens": tokens}, {"x_tokens": {f"k{at}": w for at, w in enumerate(tokens)}}):
+        answer = ask(host, host.upstream.script(up.whole(up.chat(odd))))
+        assert longest_run(" ".join(leaves(answer.json()))) <= MAX_LEAK_TOKENS
+        events = up.chat_stream([{"delta": odd}])
+        seen = streamed(host, host.upstream.script(events))
+        assert longest_run(" ".join(leaves(seen.chunks))) <= MAX_LEAK_TOKENS
+        events = up.chat_stream([{"delta": {"x_tokens": [word]}} for word in tokens])
+        seen = streamed(host, host.upstream.script(events))
+        assert longest_run(" ".join(leaves(seen.chunks))) <= MAX_LEAK_TOKENS
+
+
+def test_text_beside_the_choices_is_read_on(host: Host) -> None:
+    begin, *end = up.chat_stream([])
+    drops = [up.event({"choices": [], "content": word}) for word in up.words(planted())]
+    seen = streamed(host, host.upstream.script([begin, *drops, *end]))
+    assert longest_run("".join(chunk.get("content", "") for chunk in seen.chunks)) <= 20
+
+
 def test_channels_are_read_by_themselves(host: Host) -> None:
     """Reasoning and content take turns; each is a text."""
     parts = [
