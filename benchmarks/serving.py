@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import httpx
 import upstream as up
-from host import Upstream, free_port, make_index
+from host import Upstream, cpu_s_of, family, free_port, make_index
 
 ROOT = Path(__file__).parent.parent
 SPEECH = (ROOT / "tests" / "data" / "outputs" / "speech.txt").read_text()
@@ -68,13 +68,7 @@ def served(url: str, *options: str) -> Iterator[tuple[str, int]]:
 
 def cpu_s(pid: int | None) -> float:
     """CPU time of a process and its children, s."""
-    if pid is None:
-        return 0.0
-    pids, ticks = [pid], 0
-    for one in pids:
-        pids += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
-        ticks += sum(map(int, Path(f"/proc/{one}/stat").read_text().rsplit(")")[-1].split()[11:13]))
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return sum(map(cpu_s_of, family(pid))) if pid else 0.0
 
 
 async def stream(url: str, model: str, user: str, ends: list[int]) -> tuple[float, list[float]]:

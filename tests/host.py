@@ -1,6 +1,7 @@
 """The processes of an end-to-end test: a scripted upstream and `dedup serve` before it."""
 
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -66,23 +67,30 @@ def clean(length: int = 60, at: int = 0) -> str:
 def longest_run(released: str, document: str | None = None) -> int:
     """The most words in a row that a text has in common with a protected document, or with any."""
     documents = [document] if document else [*BOOKS.values(), " ".join(CANARY)]
-    return max(_longest_run(released, one) for one in documents)
+    mine = list(_core.tokenize(released)[0])
+    return max(_longest_run(mine, *_places(one)) for one in documents)
 
 
-def _longest_run(released: str, document: str) -> int:
-    mine, theirs = (list(_core.tokenize(text)[0]) for text in (released, document))
+@functools.cache
+def _places(document: str) -> tuple[list[int], dict[int, list[int]]]:
+    words = list(_core.tokenize(document)[0])
     places: dict[int, list[int]] = {}
-    for at, word in enumerate(theirs):
+    for at, word in enumerate(words):
         places.setdefault(word, []).append(at)
+    return words, places
+
+
+def _longest_run(mine: list[int], theirs: list[int], places: dict[int, list[int]]) -> int:
     best = 0
     for at, word in enumerate(mine):
         for place in places.get(word, []):
-            if at and place and mine[at - 1] == theirs[place - 1]:
+            # Only what would be longer than the best so far is followed.
+            if mine[at : at + best + 1] != theirs[place : place + best + 1]:
                 continue
-            length = 0
-            while mine[at + length : at + length + 1] == theirs[place + length :][:1] != []:
-                length += 1
-            best = max(best, length)
+            if at + best >= len(mine) or place + best >= len(theirs):
+                continue
+            while mine[at + best : at + best + 1] == theirs[place + best : place + best + 1] != []:
+                best += 1
     return best
 
 
@@ -98,6 +106,30 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def family(pid: int) -> list[int]:
+    """A process and its descendants."""
+    pids = [pid]
+    for one in pids:
+        with contextlib.suppress(OSError):
+            pids += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
+    return pids
+
+
+def cpu_s_of(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def _rss_bytes(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        status = Path(f"/proc/{pid}/status").read_text()
+        if "VmRSS:" in status:
+            return 1024 * int(status.partition("VmRSS:")[2].split()[0])
+    return 0.0
 
 
 def make_index(folder: Path) -> tuple[Path, Path]:
@@ -162,6 +194,7 @@ class Host:
             [*_SERVE, "--port", str(self.port), "--upstream", self.upstream.url, *self.arguments],
             stdout=subprocess.DEVNULL,
             stderr=self._log,
+            cwd=self.folder,
             env={**os.environ, "TMPDIR": str(self.folder / "tmp")},
         )
         assert until(self._is_up, 30), f"the server did not start:\n{self.log()}"
@@ -180,6 +213,14 @@ class Host:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def cpu_s(self) -> float:
+        """CPU time of the server's processes, s."""
+        return sum(map(cpu_s_of, family(self.pid)))
+
+    def rss_bytes(self) -> float:
+        """Memory of the server's processes."""
+        return sum(map(_rss_bytes, family(self.pid)))
 
     def log(self) -> str:
         return (self.folder / "stderr.log").read_text()

@@ -236,15 +236,10 @@ def test_litellm_costs_by_what_is_new(host: Host) -> None:
     """All the text so far comes with every chunk; only what is new of it is searched."""
     parts = up.words(" ".join([clean(500)] * 4))[:1500]
     litellm = LiteLLM(host, f"call-{time.monotonic_ns()}")
-    before = cpu_s(host)
+    before = host.cpu_s()
     litellm.stream([parts])
     assert litellm.out[0] == "".join(parts)
-    assert cpu_s(host) - before < 15
-
-
-def cpu_s(host: Host) -> float:
-    ticks = Path(f"/proc/{host.pid}/stat").read_text().rsplit(")")[-1].split()[11:13]
-    return sum(map(int, ticks)) / 100
+    assert host.cpu_s() - before < 15
 
 
 # ---- metrics

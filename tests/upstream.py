@@ -488,7 +488,7 @@ class Connection(asyncio.Protocol):
         size = step["cut"] or len(data) or 1
         parts = [data[at : at + size] for at in range(0, len(data), size)]
         times = step["times"]
-        while times and not self.is_lost.is_set():
+        while times and not self.transport.is_closing():
             times -= 1
             for part in parts:
                 await self.is_writable.wait()
@@ -500,6 +500,8 @@ class Connection(asyncio.Protocol):
                     await asyncio.sleep(0)
             if step["times"] != 1:
                 await asyncio.sleep(0)
+        if self.transport.is_closing():  # its client left, which is noted when it is told of
+            await self.is_lost.wait()
 
 
 def _dechunked(data: bytes) -> tuple[bytes | None, bytes]:
