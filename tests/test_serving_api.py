@@ -1,5 +1,6 @@
 """What `dedup serve` answers itself: /check, LiteLLM's guardrail API, metrics, the admin."""
 
+import itertools
 import json
 import random
 import threading
@@ -95,7 +96,7 @@ def test_check_refuses_what_it_does_not_understand(host: Host) -> None:
         answer = http.post(
             "/check", content=surrogate, headers={"content-type": "application/json"}
         )
-        assert answer.status_code in (200, 400)
+        assert answer.status_code in (200, 400, 422)
 
 
 def test_check_keeps_to_its_description(host: Host) -> None:
@@ -296,7 +297,7 @@ def test_a_reload_takes_what_was_added_and_refuses_what_is_damaged(
     new = clean(60, 300)
     model = host.upstream.script(up.whole(up.chat({"content": new})))
     assert ask(host, model).json()["choices"][0]["finish_reason"] == "stop"
-    with Index.open(tmp_path / "index", key=Key.load(hosts.key)) as index:
+    with Index.open(tmp_path / "index", key=Key.load(hosts.key), writable=True) as index:
         index.add([Document("speech", new)])
         index.commit()
     manifest = tmp_path / "index" / "MANIFEST"
@@ -314,7 +315,7 @@ def test_a_reload_takes_what_was_added_and_refuses_what_is_damaged(
 @pytest.mark.parametrize("workers", [1, 2])
 def test_reloads_under_load_fail_no_request(hosts: Hosts, tmp_path: Path, workers: int) -> None:
     failed = reload_under_load(hosts, tmp_path, count=40, workers=workers)
-    assert failed["requests"] > 20 and failed["failures"] == []
+    assert failed["failures"] == []
 
 
 def reload_under_load(hosts: Hosts, folder: Path, *, count: int, workers: int = 1) -> Json:
@@ -355,18 +356,22 @@ def reload_under_load(hosts: Hosts, folder: Path, *, count: int, workers: int = 
     for one in clients:
         one.start()
     key, notes = Key.load(hosts.key), random.Random(1)
-    with admin(socket) as http:
-        for number in range(count):
-            if number % 4 == 0:
-                with Index.open(folder / "index", key=key) as index:
-                    index.add([Document(f"note {number}", " ".join(notes.sample(ASKED, 30)))])
-                    index.commit()
-                    if number % 16 == 0:
-                        index.merge()
-            answer = http.post("/reload")
-            if answer.status_code != 200:
-                failures.append(f"reload {number}: {answer.status_code} {answer.text}")
-    is_over.set()
+    try:
+        with admin(socket) as http:
+            for number in itertools.count():
+                if number >= count and requests >= 50:
+                    break
+                if number % 4 == 0:
+                    with Index.open(folder / "index", key=key, writable=True) as index:
+                        index.add([Document(f"note {number}", " ".join(notes.sample(ASKED, 30)))])
+                        index.commit()
+                        if number % 16 == 0:
+                            index.merge()
+                answer = http.post("/reload")
+                if answer.status_code != 200:
+                    failures.append(f"reload {number}: {answer.status_code} {answer.text}")
+    finally:
+        is_over.set()
     for one in clients:
         one.join(30)
     host.stop()
