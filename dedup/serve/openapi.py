@@ -1,0 +1,10 @@
+"""stub"""
+
+from typing import Any
+
+__all__ = ["openapi"]
+
+
+def openapi() -> dict[str, Any]:
+    """stub"""
+    return {}
