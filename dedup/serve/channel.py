@@ -80,6 +80,11 @@ class Channel:
         """All that went out."""
         return "".join(self._out)
 
+    @property
+    def given(self) -> str:
+        """All that the upstream sent, letter by letter."""
+        return self.source.decode()
+
     def _whole(self, piece: str) -> str:
         """The piece in whole characters: JSON escapes may cut one in two."""
         piece = self._half + piece
@@ -141,12 +146,14 @@ class ArgumentsChannel(Channel):
     def __init__(self, stream: StreamFilter) -> None:
         super().__init__(stream)
         self._decoded = Decoded()
+        self._raw: list[str] = []
         self._raw_out: list[str] = []
 
     def feed(self, piece: str) -> str:
         """Takes a fragment; returns what may go out of it and of those before."""
-        fragment = self._whole(piece).encode()
-        return self._raw(self._decoded.feed(fragment).decode())
+        fragment = self._whole(piece)
+        self._raw.append(fragment)
+        return self._read(self._decoded.feed(fragment.encode()).decode())
 
     def flush(self) -> str:
         """Ends the arguments; returns what may still go out."""
@@ -156,7 +163,7 @@ class ArgumentsChannel(Channel):
         if self._half:
             self._half = ""
             rest = self.feed("\ufffd")
-        rest += self._raw(self._decoded.finish().decode())
+        rest += self._read(self._decoded.finish().decode())
         start, gaps = self.decided, len(self.gaps)
         released, self.verdict = self._stream.flush()
         return rest + self._mapped(start, gaps, self._passed(released))
@@ -166,7 +173,12 @@ class ArgumentsChannel(Channel):
         """All that went out."""
         return "".join(self._raw_out)
 
-    def _raw(self, text: str) -> str:
+    @property
+    def given(self) -> str:
+        """All that the upstream sent, letter by letter."""
+        return "".join(self._raw)
+
+    def _read(self, text: str) -> str:
         self.source += text.encode()
         start, gaps = self.decided, len(self.gaps)
         return self._mapped(start, gaps, self._passed(self._stream.feed(text)))

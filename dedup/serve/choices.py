@@ -12,7 +12,7 @@ from dedup.policy import Verdict
 from dedup.serve.annotation import Annotator, strongest
 from dedup.serve.channel import Channel, TokenQueue
 from dedup.serve.failure import Failure
-from dedup.serve.fields import Leaf, Path, is_arguments, is_known_text, leaves, place
+from dedup.serve.fields import EACH, Leaf, Path, is_arguments, is_known_text, leaves, place
 from dedup.serve.gate import Screening
 from dedup.serve.logprobs import joined, split
 
@@ -22,6 +22,7 @@ Api = Literal["chat", "completions"]
 
 # Words that name something (a provider, a kind of reasoning) are no text, unless more follow.
 _MAX_NAME: Final = 64
+_MAX_NAMES: Final = 8
 # Texts that tokens in ``logprobs.content`` may be of.
 _SPOKEN: Final = ("content", "reasoning", "reasoning_content")
 
@@ -34,7 +35,9 @@ class _Choice:
         self.channels: dict[Path, Channel] = {}
         self.tokens: dict[Path, TokenQueue] = {}
         self.names: dict[Path, str] = {}
+        self.shadow: Channel | None = None
         self.pieces: list[str] = []  # of all its texts as they came
+        self.has_apart = False  # whether each of them is a text by itself
         self.has_role = False
         self.is_done = False  # nothing more of it goes out
         self.is_ended = False  # nothing more of it comes in
@@ -43,6 +46,10 @@ class _Choice:
     @property
     def is_blocked(self) -> bool:
         return self.verdict is not None and self.verdict.action == "block"
+
+    @property
+    def all_channels(self) -> list[Channel]:
+        return [*self.channels.values(), *([self.shadow] if self.shadow else ())]
 
     @property
     def out_bytes(self) -> int:
@@ -81,6 +88,8 @@ class Choices:
         self._choices: dict[int, _Choice] = {}
         self._head: dict[str, Any] = {}  # the last chunk, without its choices
         self._usage: Any = None
+        self._beside = _Choice(-1)  # what stands beside the choices
+        self._cleared: dict[Path, str] = {}
         self._root = "delta"  # where the texts of a choice of chat are
 
     # ---- what became of it
@@ -193,9 +202,13 @@ class Choices:
         last: Path | None = None
         for leaf in list(leaves(given)):
             piece = leaf.text
-            if self._is_name(choice, leaf):
-                says_more = True
-                continue
+            if not is_known_text(leaf.path):
+                if self._is_name(choice, leaf):
+                    says_more = True
+                    continue
+                if not await self._is_clear(choice, piece):
+                    leaf.put("")
+                    continue
             channel = self._channel(choice, leaf.path)
             released = await self._screening.feed(channel, piece)
             choice.pieces.append(piece)
@@ -207,7 +220,7 @@ class Choices:
         if has_logprobs:
             given.setdefault("logprobs", None)
         says_more = says_more or (fed == 0 and isinstance(delta, dict) and _has_value(delta))
-        is_over = any(channel.is_over for channel in choice.channels.values())
+        is_over = any(channel.is_over for channel in choice.all_channels)
         if not is_over and not given.get("finish_reason"):
             return [given] if sent or says_more or not fed else []
         final = {key: value for key, value in given.items() if not _has_text(key, value)}
@@ -243,6 +256,8 @@ class Choices:
                 has_tail = True
         for path, queue in choice.tokens.items():
             self._put_logprobs(tail, path, queue.take())
+        if choice.shadow is not None:
+            await self._screening.flush(choice.shadow)
         verdict = await self._judge(choice)
         choice.verdict, choice.is_done = verdict, True
         if verdict.error and verdict.action == "block":
@@ -255,12 +270,11 @@ class Choices:
 
     async def _judge(self, choice: _Choice) -> Verdict:
         """The verdict on a choice: on each of its texts, and on all of them as they came."""
-        verdicts = [channel.verdict for channel in choice.channels.values() if channel.verdict]
-        verdict = strongest(verdicts)
-        if verdict is None:
-            return await self._screening.check("")
+        verdicts = [channel.verdict for channel in choice.all_channels if channel.verdict]
+        verdict = strongest(verdicts) or await self._screening.check("")
         if len(verdicts) > 1 and verdict.action != "block":
-            together = await self._screening.check("".join(choice.pieces))
+            text = ("\n" if choice.has_apart else "").join(choice.pieces)
+            together = await self._screening.check(text)
             if together.action == "block":
                 verdict = strongest([verdict, together]) or together
         return verdict
@@ -282,17 +296,17 @@ class Choices:
         return {key: head.get(key, value) for key, value in body.items()}
 
     async def _whole(self, choice: _Choice, given: dict[str, Any]) -> None:
+        had_logprobs = "logprobs" in given
         logprobs = given.pop("logprobs", None)
-        had_logprobs = logprobs is not None
-        found: list[tuple[Leaf, Channel, str]] = []
-        for leaf in list(leaves(given)):
-            if self._is_name(choice, leaf):
-                continue
-            channel = self._channel(choice, leaf.path)
+        found: list[tuple[Leaf, str]] = []
+        choice.has_apart = True
+        for number, leaf in enumerate(leaves(given)):
+            path = (number, *leaf.path) if EACH in leaf.path else leaf.path
+            channel = self._channel(choice, path)
             released = await self._screening.feed(channel, leaf.text)
             choice.pieces.append(leaf.text)
             released += await self._screening.flush(channel)
-            found.append((leaf, channel, released))
+            found.append((leaf, released))
         verdict = await self._judge(choice)
         choice.verdict, choice.is_done, choice.is_ended = verdict, True, True
         if verdict.error and verdict.action == "block":
@@ -300,7 +314,7 @@ class Choices:
         if verdict.action == "block":
             self._withhold(given, verdict)
         else:
-            for leaf, _, released in found:
+            for leaf, released in found:
                 leaf.put(released)
             self._take_logprobs(choice, given, logprobs, None)
         if had_logprobs:
@@ -332,17 +346,43 @@ class Choices:
     def _is_name(self, choice: _Choice, leaf: Leaf) -> bool:
         """Whether a string that no one told us of is a name: one word, the same every time."""
         text = leaf.text
-        if is_known_text(leaf.path) or leaf.path in choice.channels:
+        if leaf.path in choice.names:
+            return choice.names[leaf.path] == text
+        if leaf.path in choice.channels or len(choice.names) >= _MAX_NAMES or EACH in leaf.path:
             return False
         if len(text) > _MAX_NAME or len(text.split()) != 1 or text != text.strip():
             return False
-        return choice.names.setdefault(leaf.path, text) == text
+        choice.names[leaf.path] = text
+        return True
+
+    async def _is_clear(self, choice: _Choice, piece: str) -> bool:
+        """Whether what stands at places that no one told us of is no copy, all of it in a row.
+
+        Words may stand apart there, one a place, so that no place by itself shows a passage.
+        """
+        if choice.shadow is None:
+            choice.shadow = self._screening.shadow()
+        shadow, gaps = choice.shadow, len(choice.shadow.gaps)
+        piece = piece if piece != piece.strip() else f"\n{piece}"
+        await self._screening.feed(shadow, piece)
+        is_held = shadow.held_bytes > len(piece.encode())
+        return not (shadow.is_over or is_held or len(shadow.gaps) > gaps)
 
     async def _clean(self, head: dict[str, Any]) -> None:
-        """Empty the strings beside the choices that would be blocked."""
+        """Empty the strings beside the choices that would be blocked.
+
+        What is the same in every chunk of a stream is looked at once.
+        """
         for leaf in list(leaves(head)):
-            verdict = await self._screening.check(leaf.text)
-            leaf.put("" if verdict.action == "block" else verdict.text)
+            text = leaf.text
+            if self._screening.is_whole:
+                verdict = await self._screening.check(text)
+                leaf.put("" if verdict.action == "block" else verdict.text)
+            elif self._cleared.get(leaf.path) != text:
+                if await self._is_clear(self._beside, text):
+                    self._cleared.setdefault(leaf.path, text)
+                else:
+                    leaf.put("")
 
     def _empty(self) -> dict[str, Any]:
         return {"delta": {}} if self._api == "chat" else {"text": ""}

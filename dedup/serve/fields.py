@@ -13,10 +13,23 @@ from typing import Any, Final
 
 from dedup.serve.arguments import Decoded
 
-__all__ = ["Leaf", "Path", "is_arguments", "is_known_text", "is_label", "leaves", "place", "prompt"]
+__all__ = [
+    "EACH",
+    "Leaf",
+    "Path",
+    "is_arguments",
+    "is_known_text",
+    "is_label",
+    "leaves",
+    "place",
+    "prompt",
+]
 
 # Where in a delta or message a string stands: keys, and numbers of elements of lists.
 Path = tuple[str | int, ...]
+
+# Stands for the number of an element that does not say it.
+EACH: Final = -1
 
 _LABELS: Final = frozenset(
     [
@@ -73,16 +86,14 @@ _TEXTS: Final = frozenset(
         "input",
         "transcript",
         "summary",
-        "delta",
         "thinking",
         "output",
         "code",
     ]
 )
 # No text: what filters before this one found, counts, and what is filtered beside its text.
-_APART: Final = frozenset(
-    ("logprobs", "usage", "content_filter_results", "prompt_filter_results", "token_ids")
-)
+_APART: Final = frozenset(("logprobs", "usage", "content_filter_results", "prompt_filter_results"))
+_NUMBERS: Final = frozenset(("token_ids", "output_token_ids", "completion_token_ids"))
 _MAX_LABEL: Final = 64
 # Opaque to the client: what only the upstream can read.
 _OPAQUE: Final = frozenset(("encrypted_content", "signature", "obfuscation"))
@@ -111,22 +122,28 @@ class Leaf:
 def leaves(node: Any, path: Path = ()) -> Iterator[Leaf]:
     """The strings below a JSON object or list that are or may be text.
 
-    Elements of a list that say their ``index`` are told apart by it, others by their places.
+    Elements of a list that say their ``index`` are told apart by it, others are not. Numbers of
+    tokens are taken out.
     """
-    items: Any = node.items() if isinstance(node, dict) else enumerate(node)
+    items: Any = list(node.items()) if isinstance(node, dict) else enumerate(node)
     for key, value in items:
         if isinstance(value, str):
             if not is_label(key, value):
-                yield Leaf(node, key, (*path, key))
+                yield Leaf(node, key, (*path, key if isinstance(key, str) else EACH))
         elif isinstance(value, dict | list):
             if key in _APART:
                 continue
-            step = key
-            if isinstance(key, int) and isinstance(value, dict):
-                step = value.get("index", key)
-                if not isinstance(step, int):
-                    step = key
-            yield from leaves(value, (*path, step))
+            if key in _NUMBERS:  # they say the text again, and cannot be told to go with it
+                node[key] = None
+                continue
+            yield from leaves(value, (*path, _step(key, value)))
+
+
+def _step(key: str | int, value: Any) -> str | int:
+    if isinstance(key, str):
+        return key
+    index = value.get("index") if isinstance(value, dict) else None
+    return index if isinstance(index, int) else EACH
 
 
 def is_label(key: str | int, value: str) -> bool:
@@ -164,9 +181,9 @@ def _below(here: Any, step: str | int, new: Any) -> Any:
     if isinstance(step, str):
         return here.setdefault(step, new)
     for element in here:
-        if isinstance(element, dict) and element.get("index") == step:
+        if isinstance(element, dict) and element.get("index", EACH) == step:
             return element
-    if isinstance(new, dict):
+    if isinstance(new, dict) and step != EACH:
         new["index"] = step
     here.append(new)
     return new

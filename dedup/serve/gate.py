@@ -166,6 +166,10 @@ class Screening:
         stream = self._screen.stream(max_leak_tokens=leak)
         return ArgumentsChannel(stream) if kind == "arguments" else Channel(stream)
 
+    def shadow(self) -> Channel:
+        """A channel for what goes out anyway unless it holds it: it is never late."""
+        return Channel(self._screen.stream())
+
     async def feed(self, channel: Channel, piece: str) -> str:
         """``channel.feed``."""
         if not channel.is_slow(piece):

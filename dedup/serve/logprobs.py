@@ -8,7 +8,7 @@ from typing import Any
 
 from dedup.serve.channel import Token
 
-__all__ = ["joined", "split"]
+__all__ = ["joined", "split", "tokens_of"]
 
 
 def split(logprobs: dict[str, Any]) -> dict[str, list[Token]]:
@@ -17,10 +17,15 @@ def split(logprobs: dict[str, Any]) -> dict[str, list[Token]]:
     if isinstance(columns, list):
         return {"text": _rows(logprobs, columns)}
     return {
-        name: [_token(entry) for entry in logprobs[name]]
+        name: tokens_of(logprobs[name])
         for name in ("content", "refusal")
         if isinstance(logprobs.get(name), list)
     }
+
+
+def tokens_of(entries: list[Any]) -> list[Token]:
+    """The tokens of a list of objects."""
+    return [_token(entry) for entry in entries]
 
 
 def joined(logprobs: Any, name: str, entries: list[Any]) -> dict[str, Any]:

@@ -142,7 +142,11 @@ def expected_choices(api: Api, request: dict[str, Any]) -> int:
     n = request.get("n")
     count = n if isinstance(n, int) and n > 0 else 1
     prompt = request.get("prompt")
-    is_batch = isinstance(prompt, list) and prompt and isinstance(prompt[0], str | list)
-    if api == "completions" and is_batch:
-        count *= len(prompt)
+    if api == "completions" and isinstance(prompt, list) and not _is_tokens(prompt):
+        count *= max(1, len(prompt))
     return count
+
+
+def _is_tokens(prompt: list[Any]) -> bool:
+    """Whether a list is one prompt, as numbers, not several."""
+    return all(isinstance(token, int) for token in prompt)
