@@ -1,6 +1,7 @@
 """A filter composes search and policy, and fails closed."""
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 from copy import copy
 from typing import Self
 
@@ -100,7 +101,10 @@ class Damaged:
     def snapshot(self) -> Self:
         return self
 
-    def search(self, text: str, prompt: str | None = None) -> list[object]:
+    def session(self, prompt: str | None = None, background: Sequence[object] = ()) -> Self:
+        return self
+
+    def search(self, text: str) -> list[object]:
         raise FormatError("segment-1.dedup: checksum of block 7 does not match")
 
 
@@ -131,7 +135,10 @@ class Moving:
         self.generation += 1
         return now
 
-    def search(self, text: str, prompt: str | None = None) -> list[object]:
+    def session(self, prompt: str | None = None, background: Sequence[object] = ()) -> Self:
+        return self
+
+    def search(self, text: str) -> list[object]:
         self.searched.append(self.generation)
         return []
 

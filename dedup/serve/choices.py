@@ -1,0 +1,435 @@
+"""Chat and legacy completions: a response of choices, each with texts, filtered whole or streamed.
+
+A chunk of a stream goes in as JSON, chunks to be sent come out. Each choice has a channel for each
+of its texts. What is held back comes with a later chunk, at the latest in one before the choice's
+last, which has its ``finish_reason``. A choice that is blocked ends at once, with an empty last
+chunk and ``content_filter``; the others go on.
+"""
+
+from typing import Any, Final, Literal
+
+from dedup.policy import Verdict
+from dedup.serve.annotation import Annotator, strongest
+from dedup.serve.channel import Channel, TokenQueue
+from dedup.serve.failure import Failure
+from dedup.serve.fields import EACH, Leaf, Path, is_arguments, is_known_text, leaves, place
+from dedup.serve.gate import Screening
+from dedup.serve.logprobs import joined, split
+
+__all__ = ["Api", "Choices"]
+
+Api = Literal["chat", "completions"]
+
+# Words that name something (a provider, a kind of reasoning) are no text, unless more follow.
+_MAX_NAME: Final = 64
+_MAX_NAMES: Final = 8
+# Texts that tokens in ``logprobs.content`` may be of.
+_SPOKEN: Final = ("content", "reasoning", "reasoning_content")
+
+
+class _Choice:
+    """One choice of a response: the channels of its texts, and what became of it."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.channels: dict[Path, Channel] = {}
+        self.tokens: dict[Path, TokenQueue] = {}
+        self.names: dict[Path, str] = {}
+        self.shadow: Channel | None = None
+        self.pieces: list[str] = []  # of all its texts as they came
+        self.has_apart = False  # whether each of them is a text by itself
+        self.has_role = False
+        self.is_done = False  # nothing more of it goes out
+        self.is_ended = False  # nothing more of it comes in
+        self.verdict: Verdict | None = None
+
+    @property
+    def is_blocked(self) -> bool:
+        return self.verdict is not None and self.verdict.action == "block"
+
+    @property
+    def all_channels(self) -> list[Channel]:
+        return [*self.channels.values(), *([self.shadow] if self.shadow else ())]
+
+    @property
+    def out_bytes(self) -> int:
+        return sum(channel.decided for channel in self.channels.values())
+
+
+class Choices:
+    """Filters one response of the chat or the completions API.
+
+    Parameters
+    ----------
+    api : {"chat", "completions"}
+    screening : Screening
+        Makes the filters.
+    annotator : Annotator
+    expected : int
+        How many choices were asked for.
+    max_choices : int
+        More are not taken.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        screening: Screening,
+        annotator: Annotator,
+        *,
+        expected: int = 1,
+        max_choices: int = 128,
+    ) -> None:
+        self._api = api
+        self._screening = screening
+        self._annotator = annotator
+        self._expected = expected
+        self._max_choices = max_choices
+        self._choices: dict[int, _Choice] = {}
+        self._head: dict[str, Any] = {}  # the last chunk, without its choices
+        self._usage: Any = None
+        self._beside = _Choice(-1)  # what stands beside the choices
+        self._cleared: dict[Path, str] = {}
+        self._root = "delta"  # where the texts of a choice of chat are
+
+    # ---- what became of it
+
+    @property
+    def verdicts(self) -> list[tuple[int, Verdict, list[bytes]]]:
+        """Of each choice that has ended: its index, its verdict, its texts as they came."""
+        return [
+            (choice.index, choice.verdict, [bytes(c.source) for c in choice.channels.values()])
+            for choice in self._choices.values()
+            if choice.verdict is not None
+        ]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of what the upstream would still generate can go out."""
+        choices = self._choices.values()
+        return (
+            len(choices) >= self._expected
+            and all(choice.is_done for choice in choices)
+            and any(not choice.is_ended for choice in choices)
+        )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every choice has ended."""
+        return bool(self._choices) and all(choice.is_done for choice in self._choices.values())
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether every choice was blocked."""
+        return bool(self._choices) and all(choice.is_blocked for choice in self._choices.values())
+
+    @property
+    def out_bytes(self) -> int:
+        """How much text went out."""
+        return sum(choice.out_bytes for choice in self._choices.values())
+
+    # ---- a stream
+
+    async def chunk(self, chunk: dict[str, Any]) -> list[dict[str, Any]]:
+        """What may be sent once this chunk has come."""
+        choices = chunk.get("choices")
+        if chunk.get("usage"):
+            self._usage = chunk["usage"]
+        if not isinstance(choices, list):
+            raise Failure(502, "upstream_garbage", "the upstream sent a chunk without choices")
+        self._head = {key: value for key, value in chunk.items() if key != "choices"}
+        await self._clean(self._head)
+        if not choices:
+            return [self._head | {"choices": []}]
+        out: list[dict[str, Any]] = []
+        for given in choices:
+            if not isinstance(given, dict):
+                raise Failure(502, "upstream_garbage", "the upstream sent a choice that is none")
+            choice = self._choice(given.get("index", 0))
+            if given.get("finish_reason"):
+                choice.is_ended = True
+            if not choice.is_done:
+                out += [self._chunk(sent) for sent in await self._advance(choice, given)]
+        return out
+
+    async def finish(self) -> list[dict[str, Any]]:
+        """What is still to be sent of choices that never were given a ``finish_reason``."""
+        out: list[dict[str, Any]] = []
+        for choice in self._choices.values():
+            if not choice.is_done:
+                final = {"index": choice.index, **self._empty(), "finish_reason": None}
+                sent = await self._end(choice, final)
+                out += [self._chunk(one) for one in sent if _says_something(one)]
+        return out
+
+    def usage(self, prompt_bytes: int) -> dict[str, Any]:
+        """A chunk that tells usage in place of an upstream that was cut off.
+
+        Counts what came: a chunk is a token with the servers known, four bytes are one of a prompt.
+        """
+        usage = self._usage
+        if not usage:
+            given = max(1, prompt_bytes // 4)
+            made = sum(len(choice.pieces) for choice in self._choices.values())
+            usage = {
+                "prompt_tokens": given,
+                "completion_tokens": made,
+                "total_tokens": given + made,
+                "dedup": {"estimated": True},
+            }
+        return self._head | {"choices": [], "usage": usage}
+
+    def _chunk(self, choice: dict[str, Any]) -> dict[str, Any]:
+        return {**self._head, "choices": [choice]}
+
+    def _choice(self, index: Any) -> _Choice:
+        if not isinstance(index, int):
+            raise Failure(502, "upstream_garbage", "the upstream sent a choice without an index")
+        choice = self._choices.get(index)
+        if choice is None:
+            if len(self._choices) >= self._max_choices:
+                raise Failure(502, "upstream_garbage", "the upstream sent too many choices")
+            choice = self._choices[index] = _Choice(index)
+        return choice
+
+    async def _advance(self, choice: _Choice, given: dict[str, Any]) -> list[dict[str, Any]]:
+        """What may be sent of a choice of a chunk, which is changed to be so."""
+        delta = given.get("delta")
+        says_more = isinstance(delta, dict) and self._says_once(choice, delta)
+        has_logprobs = "logprobs" in given
+        logprobs = given.pop("logprobs", None)
+        fed = sent = 0
+        last: Path | None = None
+        for leaf in list(leaves(given)):
+            piece = leaf.text
+            if not is_known_text(leaf.path):
+                if self._is_name(choice, leaf):
+                    says_more = True
+                    continue
+                if not await self._is_clear(choice, piece):
+                    leaf.put("")
+                    continue
+            channel = self._channel(choice, leaf.path)
+            released = await self._screening.feed(channel, piece)
+            choice.pieces.append(piece)
+            leaf.put(released)
+            last = leaf.path
+            fed += 1
+            sent += bool(released)
+        self._take_logprobs(choice, given, logprobs, last)
+        if has_logprobs:
+            given.setdefault("logprobs", None)
+        says_more = says_more or (fed == 0 and isinstance(delta, dict) and _has_value(delta))
+        is_over = any(channel.is_over for channel in choice.all_channels)
+        if not is_over and not given.get("finish_reason"):
+            return [given] if sent or says_more or not fed else []
+        final = {key: value for key, value in given.items() if not _has_text(key, value)}
+        final |= self._empty()
+        if has_logprobs:
+            final["logprobs"] = None
+        given["finish_reason"] = None
+        return [*([given] if sent or says_more else []), *await self._end(choice, final)]
+
+    def _says_once(self, choice: _Choice, delta: dict[str, Any]) -> bool:
+        """Whether a delta says what is said once and must not be lost: a role, a call's name."""
+        if delta.get("role") and choice.has_role:
+            del delta["role"]
+        elif delta.get("role"):
+            choice.has_role = True
+            return True
+        calls = delta.get("tool_calls")
+        heads = [delta.get("function_call"), *(calls if isinstance(calls, list) else ())]
+        return any(
+            isinstance(head, dict) and (head.get("id") or head.get("type") or head.get("name"))
+            for head in heads
+        )
+
+    async def _end(self, choice: _Choice, final: dict[str, Any]) -> list[dict[str, Any]]:
+        """What was held of a choice, if it may be sent, and its last chunk."""
+        tail = {"index": choice.index, **self._empty(), "finish_reason": None}
+        root = tail["delta"] if self._api == "chat" else tail
+        has_tail = False
+        for path, channel in choice.channels.items():
+            released = await self._screening.flush(channel)
+            if released:
+                place(root, path[1:] if self._api == "chat" else path, released)
+                has_tail = True
+        for path, queue in choice.tokens.items():
+            self._put_logprobs(tail, path, queue.take())
+        if choice.shadow is not None:
+            await self._screening.flush(choice.shadow)
+        verdict = await self._judge(choice)
+        choice.verdict, choice.is_done = verdict, True
+        if verdict.error and verdict.action == "block":
+            raise Failure(500, "filter_error", "the filter failed")
+        if verdict.action == "block":
+            final["finish_reason"] = "content_filter"
+            has_tail = False
+        self._annotator.annotate(final, verdict)
+        return [tail, final] if has_tail else [final]
+
+    async def _judge(self, choice: _Choice) -> Verdict:
+        """The verdict on a choice: on each of its texts, and on all of them as they came."""
+        verdicts = [channel.verdict for channel in choice.all_channels if channel.verdict]
+        verdict = strongest(verdicts) or await self._screening.check("")
+        if len(verdicts) > 1 and verdict.action != "block":
+            text = ("\n" if choice.has_apart else "").join(choice.pieces)
+            together = await self._screening.check(text)
+            if together.action == "block":
+                verdict = strongest([verdict, together]) or together
+        return verdict
+
+    # ---- a response that is no stream
+
+    async def whole(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The response as it may be sent."""
+        choices = body.get("choices")
+        if not isinstance(choices, list):
+            raise Failure(502, "upstream_garbage", "the upstream sent a response without choices")
+        self._root = "message"
+        head = {key: value for key, value in body.items() if key != "choices"}
+        await self._clean(head)
+        for given in choices:
+            if not isinstance(given, dict):
+                raise Failure(502, "upstream_garbage", "the upstream sent a choice that is none")
+            await self._whole(self._choice(given.get("index", 0)), given)
+        return {key: head.get(key, value) for key, value in body.items()}
+
+    async def _whole(self, choice: _Choice, given: dict[str, Any]) -> None:
+        had_logprobs = "logprobs" in given
+        logprobs = given.pop("logprobs", None)
+        found: list[tuple[Leaf, str]] = []
+        choice.has_apart = True
+        for number, leaf in enumerate(leaves(given)):
+            path = (number, *leaf.path) if EACH in leaf.path else leaf.path
+            channel = self._channel(choice, path)
+            released = await self._screening.feed(channel, leaf.text)
+            choice.pieces.append(leaf.text)
+            released += await self._screening.flush(channel)
+            found.append((leaf, released))
+        verdict = await self._judge(choice)
+        choice.verdict, choice.is_done, choice.is_ended = verdict, True, True
+        if verdict.error and verdict.action == "block":
+            raise Failure(500, "filter_error", "the filter failed")
+        if verdict.action == "block":
+            self._withhold(given, verdict)
+        else:
+            for leaf, released in found:
+                leaf.put(released)
+            self._take_logprobs(choice, given, logprobs, None)
+        if had_logprobs:
+            given.setdefault("logprobs", None)
+        self._annotator.annotate(given, verdict)
+
+    def _withhold(self, given: dict[str, Any], verdict: Verdict) -> None:
+        """Put the policy's notice in place of all that a choice says."""
+        given["finish_reason"] = "content_filter"
+        if self._api == "completions":
+            for leaf in list(leaves(given)):
+                leaf.put("")
+            given["text"] = verdict.text
+            return
+        role = given.get("message", {}).get("role", "assistant")
+        given["message"] = {"role": role, "content": verdict.text, "refusal": None}
+        for leaf in [leaf for leaf in leaves(given) if leaf.path[0] != "message"]:
+            leaf.put("")
+
+    # ---- texts
+
+    def _channel(self, choice: _Choice, path: Path) -> Channel:
+        channel = choice.channels.get(path)
+        if channel is None:
+            kind: Literal["text", "arguments"] = "arguments" if is_arguments(path) else "text"
+            channel = choice.channels[path] = self._screening.channel(kind)
+        return channel
+
+    def _is_name(self, choice: _Choice, leaf: Leaf) -> bool:
+        """Whether a string that no one told us of is a name: one word, the same every time."""
+        text = leaf.text
+        if leaf.path in choice.names:
+            return choice.names[leaf.path] == text
+        if leaf.path in choice.channels or len(choice.names) >= _MAX_NAMES or EACH in leaf.path:
+            return False
+        if len(text) > _MAX_NAME or len(text.split()) != 1 or text != text.strip():
+            return False
+        choice.names[leaf.path] = text
+        return True
+
+    async def _is_clear(self, choice: _Choice, piece: str) -> bool:
+        """Whether what stands at places that no one told us of is no copy, all of it in a row.
+
+        Words may stand apart there, one a place, so that no place by itself shows a passage.
+        """
+        if choice.shadow is None:
+            choice.shadow = self._screening.shadow()
+        shadow, gaps = choice.shadow, len(choice.shadow.gaps)
+        piece = piece if piece != piece.strip() else f"\n{piece}"
+        await self._screening.feed(shadow, piece)
+        is_held = shadow.held_bytes > len(piece.encode())
+        return not (shadow.is_over or is_held or len(shadow.gaps) > gaps)
+
+    async def _clean(self, head: dict[str, Any]) -> None:
+        """Empty the strings beside the choices that would be blocked.
+
+        What is the same in every chunk of a stream is looked at once.
+        """
+        for leaf in list(leaves(head)):
+            text = leaf.text
+            if self._screening.is_whole:
+                verdict = await self._screening.check(text)
+                leaf.put("" if verdict.action == "block" else verdict.text)
+            elif self._cleared.get(leaf.path) != text:
+                if await self._is_clear(self._beside, text):
+                    self._cleared.setdefault(leaf.path, text)
+                else:
+                    leaf.put("")
+
+    def _empty(self) -> dict[str, Any]:
+        return {"delta": {}} if self._api == "chat" else {"text": ""}
+
+    # ---- logprobs
+
+    def _take_logprobs(
+        self, choice: _Choice, given: dict[str, Any], logprobs: Any, last: Path | None
+    ) -> None:
+        """Queue the tokens of a chunk, and put in those that are out by now."""
+        if isinstance(logprobs, dict):
+            for key, tokens in split(logprobs).items():
+                path = self._path_of(choice, key, last)
+                channel = self._channel(choice, path)
+                queue = choice.tokens.get(path)
+                if queue is None:
+                    queue = choice.tokens[path] = TokenQueue(channel)
+                queue.add(tokens)
+        elif logprobs is not None:
+            return
+        for path, queue in choice.tokens.items():
+            self._put_logprobs(given, path, queue.take())
+
+    def _path_of(self, choice: _Choice, key: str, last: Path | None) -> Path:
+        """Of which text the tokens are: of a refusal, or of what the chunk said last."""
+        if self._api == "completions":
+            return ("text",)
+        if key == "refusal":
+            return (self._root, "refusal")
+        return last if last is not None and last[-1] in _SPOKEN else (self._root, "content")
+
+    def _put_logprobs(self, given: dict[str, Any], path: Path, entries: list[Any]) -> None:
+        if entries:
+            key = "text" if self._api == "completions" else "content"
+            if path[-1] == "refusal":
+                key = "refusal"
+            given["logprobs"] = joined(given.get("logprobs"), key, entries)
+
+
+def _has_text(key: str, value: Any) -> bool:
+    return any(True for _ in leaves({key: value}))
+
+
+def _has_value(node: dict[str, Any]) -> bool:
+    return any(value not in (None, "", {}, []) for value in node.values())
+
+
+def _says_something(choice: dict[str, Any]) -> bool:
+    """Whether a choice of a chunk has more in it than its place."""
+    return _has_value({k: v for k, v in choice.items() if k not in ("index", "logprobs")})
