@@ -74,6 +74,17 @@ def test_check_gives_the_verdict_of_the_library(host: Host, plain: Filter) -> No
         assert "war-of-the-worlds" not in answer.text
 
 
+def test_answers_are_not_held_back_by_the_network(host: Host) -> None:
+    """A socket that waits for acknowledgements adds 40 ms to every one."""
+    took = []
+    with host.http() as http:
+        for _ in range(30):
+            begun = time.monotonic()
+            http.post("/check", json={"text": clean(20)}).raise_for_status()
+            took.append(time.monotonic() - begun)
+    assert min(took[10:]) < 0.03
+
+
 def test_check_names_sources_when_told_to(hosts: Hosts, plain: Filter) -> None:
     got = check(hosts("--expose-citations"), text=planted()).json()
     assert got["matches"] == plain.check(planted()).to_dict()["matches"]
@@ -163,12 +174,14 @@ class LiteLLM:
         with self.host.http() as http:
             for number, part in up.mixed(parts, seed):
                 so_far[number] += part["text"]
-                if not self.round(http, [text for text in so_far if text], is_final=False):
+                if not self.round(http, so_far, is_final=False):
                     return self
             self.round(http, so_far, is_final=True)
         return self
 
-    def round(self, http: httpx.Client, texts: list[str], *, is_final: bool) -> bool:
+    def round(self, http: httpx.Client, so_far: list[str], *, is_final: bool) -> bool:
+        begun = [number for number, text in enumerate(so_far) if text]
+        texts = [so_far[number] for number in begun]
         answer = http.post(GUARDRAIL, json=guardrail(texts, self.call_id))
         assert answer.status_code == 200, answer.text
         told = answer.json()
@@ -180,10 +193,10 @@ class LiteLLM:
         back = told.get("texts") or texts
         assert len(back) == len(texts)
         held = told.get("stream_holdback_chars") or []
-        for number, text in enumerate(back):
+        for at, (number, text) in enumerate(zip(begun, back, strict=True)):
             already = self.out.get(number, "")
             assert text.startswith(already), "rewrites what was sent"
-            holdback = 0 if is_final or number >= len(held) else max(0, held[number])
+            holdback = 0 if is_final or at >= len(held) else max(0, held[at])
             self.out[number] = text[: max(len(already), len(text) - holdback)]
         return True
 
@@ -208,9 +221,11 @@ def test_litellm_gets_redacted_text(hosts: Hosts) -> None:
     from test_serving import NOTICE, policy
 
     host = hosts("--policy", str(policy(hosts.index.parent, "redact")))
-    text = planted(60, before=12, after=40)
-    got = LiteLLM(host, f"call-{time.monotonic_ns()}").stream([up.words(text)])
-    assert got.out == {0: text.replace(passage(60), NOTICE)}
+    for after in (40, 3, 0):  # it may end within a passage
+        text = planted(60, before=12, after=after)
+        got = LiteLLM(host, f"call-{time.monotonic_ns()}").stream([up.words(text)]).out[0]
+        assert NOTICE in got and longest_run(got) <= MAX_LEAK_TOKENS
+        assert got.startswith(clean(12)) and got.endswith(clean(after, 12))
 
 
 def test_litellm_is_asked_once_for_what_is_no_stream(host: Host) -> None:
@@ -235,12 +250,12 @@ def test_litellm_is_asked_once_for_what_is_no_stream(host: Host) -> None:
 
 def test_litellm_costs_by_what_is_new(host: Host) -> None:
     """All the text so far comes with every chunk; only what is new of it is searched."""
-    parts = up.words(" ".join([clean(500)] * 4))[:1500]
+    parts = up.words(" ".join([clean(500)] * 2))[:600]
     litellm = LiteLLM(host, f"call-{time.monotonic_ns()}")
     before = host.cpu_s()
     litellm.stream([parts])
     assert litellm.out[0] == "".join(parts)
-    assert host.cpu_s() - before < 15
+    assert host.cpu_s() - before < 6
 
 
 # ---- metrics

@@ -468,7 +468,7 @@ def test_a_bearer_token_is_asked_for(hosts: Hosts) -> None:
     model = host.upstream.script(up.whole(up.chat({"content": clean()})))
     assert ask(host, model).status_code == 200
     assert host.upstream.seen(model)[0]["headers"]["authorization"] == "Bearer sk-upstream"
-    for header in ("Bearer secret-tw", "Bearer ", "Basic secret-two", "secret-two", ""):
+    for header in ("Bearer secret-tw", "Bearer", "Basic secret-two", "secret-two", ""):
         for path in ("/v1/chat/completions", "/check", "/beta/litellm_basic_guardrail_api"):
             answer = httpx.post(
                 host.url + path, json={"model": model}, headers={"authorization": header}
