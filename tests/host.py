@@ -252,7 +252,7 @@ class Host:
         if self._process.poll() is None:
             self._process.terminate()
             try:
-                self._process.wait(20)
+                self._process.wait(40)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
@@ -280,8 +280,9 @@ class Hosts:
         return self._hosts[which]
 
     def stop(self) -> None:
-        for host in self._hosts.values():
-            host.stop()
+        with contextlib.ExitStack() as stack:  # all of them, whatever one does
+            for host in self._hosts.values():
+                stack.callback(host.stop)
 
 
 # ---- what a client saw
@@ -333,7 +334,7 @@ def channels(choice: Json) -> Iterator[tuple[str, str]]:
             for tool in value or []:
                 arguments = tool.get("function", {}).get("arguments")
                 if arguments:
-                    yield f"tool{tool['index']}", arguments
+                    yield f"tool{tool.get('index', 0)}", arguments
         elif name == "function_call" and value:
             yield "function_call", value.get("arguments") or ""
         elif name != "role" and isinstance(value, str):

@@ -21,6 +21,7 @@ from host import (
     longest_run,
     passage,
     planted,
+    read_sse,
     streamed,
     until,
 )
@@ -508,6 +509,36 @@ def test_only_the_last_event_tells_the_text(host: Host) -> None:
     with host.http() as http:
         answer = http.post("/v1/responses", json={"model": model, "input": "x", "stream": True})
     assert longest_run(answer.text) <= MAX_LEAK_TOKENS
+
+
+def test_deltas_that_are_objects_are_read_on(host: Host) -> None:
+    """As those of `response.reasoning.delta` were."""
+    events = [{"type": "response.created", "response": up.response(status="in_progress")}]
+    events += [
+        {
+            "type": "response.reasoning.delta",
+            "item_id": "r",
+            "output_index": 0,
+            "content_index": 0,
+            "delta": {"type": "text", "text": word},
+        }
+        for word in up.words(planted())
+    ]
+    events.append({"type": "response.completed", "response": up.response()})
+    script = [up.event({**one, "sequence_number": at}) for at, one in enumerate(events)]
+    with host.http() as http:
+        body = {"model": host.upstream.script(script), "input": "x", "stream": True}
+        told, _ = read_sse(http.post("/v1/responses", json=body).content)
+    assert longest_run("".join(leaves([one.get("delta") for one in told]))) <= MAX_LEAK_TOKENS
+
+
+@pytest.mark.parametrize("limit", [0, 5])
+def test_less_may_leak_if_the_operator_says_so(hosts: Hosts, limit: int) -> None:
+    host = hosts("--max-leak-tokens", str(limit))
+    for text, finish in ((clean(), "stop"), (planted(), "content_filter")):
+        seen = streamed(host, host.upstream.script(up.chat_stream(up.say(text))))
+        assert seen.finish == {0: finish} and longest_run(seen.everything) <= limit
+        assert finish != "stop" or seen.everything == clean()
 
 
 # ---- policies

@@ -3,8 +3,10 @@
 import contextlib
 import gzip
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -26,6 +28,7 @@ from host import (
     Seen,
     ask,
     clean,
+    family,
     longest_run,
     planted,
     read_sse,
@@ -527,6 +530,53 @@ def test_too_many_streams_are_told_to_come_again(hosts: Hosts) -> None:
             assert http.get("/health").status_code == 200
     good = host.upstream.script(up.whole(up.chat({"content": clean()})))
     assert until(lambda: ask(host, good).status_code == 200)
+
+
+def test_half_sent_bodies_take_no_slots(hosts: Hosts) -> None:
+    host = hosts("--max-streams", "2")
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            rude = stack.enter_context(socket.create_connection(("127.0.0.1", host.port)))
+            rude.sendall(f"{head}Content-Length: 500\r\n\r\n{{".encode())
+        time.sleep(0.3)
+        answer = ask(host, host.upstream.script(up.whole(up.chat({"content": clean()}))))
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
+        b"Content-Length: 2\r\nContent-Length: 30\r\n\r\n{}",
+        b"Content-Length: -5\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"X: " + b"a" * 100_000 + b"\r\n\r\n",
+    ],
+    ids=["both lengths", "two lengths", "less than none", "no chunk", "encoded", "long"],
+)
+def test_requests_that_may_be_read_in_two_ways_are_refused(host: Host, rest: bytes) -> None:
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", host.port), 5) as rude:
+        rude.sendall(head + rest)
+        answer = rude.recv(4000)
+    assert answer.startswith(b"HTTP/1.1 4") and answer.count(b"HTTP/1.1") == 1
+
+
+def test_a_worker_that_is_killed_is_replaced(hosts: Hosts) -> None:
+    host = hosts("--workers", "2")
+    model = host.upstream.script(up.whole(up.chat({"content": clean()})))
+    for pid in family(host.pid)[1:]:
+        if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
+
+    def is_well() -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return ask(host, model).status_code == 200
+        return False
+
+    assert until(is_well, 20)
 
 
 def test_slow_and_half_requests_stop_no_others(host: Host) -> None:
