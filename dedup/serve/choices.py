@@ -69,6 +69,8 @@ class Choices:
         How many choices were asked for.
     max_choices : int
         More are not taken.
+    begun : dict, optional
+        The head of a stream that this response goes on with.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Choices:
         *,
         expected: int = 1,
         max_choices: int = 128,
+        begun: dict[str, Any] | None = None,
     ) -> None:
         self._api = api
         self._screening = screening
@@ -86,6 +89,7 @@ class Choices:
         self._expected = expected
         self._max_choices = max_choices
         self._choices: dict[int, _Choice] = {}
+        self._begun = begun
         self._head: dict[str, Any] = {}  # the last chunk, without its choices
         self._usage: Any = None
         self._beside = _Choice(-1)  # what stands beside the choices
@@ -124,6 +128,11 @@ class Choices:
         return bool(self._choices) and all(choice.is_blocked for choice in self._choices.values())
 
     @property
+    def head(self) -> dict[str, Any]:
+        """What stood beside the choices of the last chunk."""
+        return self._head
+
+    @property
     def out_bytes(self) -> int:
         """How much text went out."""
         return sum(choice.out_bytes for choice in self._choices.values())
@@ -138,6 +147,8 @@ class Choices:
         if not isinstance(choices, list):
             raise Failure(502, "upstream_garbage", "the upstream sent a chunk without choices")
         self._head = {key: value for key, value in chunk.items() if key != "choices"}
+        if self._begun is not None:
+            self._head |= {key: self._begun[key] for key in ("id", "created") if key in self._begun}
         await self._clean(self._head)
         if not choices:
             return [self._head | {"choices": []}]
@@ -190,6 +201,7 @@ class Choices:
             if len(self._choices) >= self._max_choices:
                 raise Failure(502, "upstream_garbage", "the upstream sent too many choices")
             choice = self._choices[index] = _Choice(index)
+            choice.has_role = self._begun is not None
         return choice
 
     async def _advance(self, choice: _Choice, given: dict[str, Any]) -> list[dict[str, Any]]:
