@@ -108,22 +108,49 @@ class StringPool {
 
 namespace {
 
-// A segment's nonce is a keyed hash of what it is made of, texts by their content hashes: two
-// segments under one key never share a keystream, and the same documents make the same bytes.
+// A hash of the bytes that a source gives, however it cuts them.
+uint64_t digest_of(const ByteSource& source) {
+  std::vector<uint64_t> digests;
+  std::vector<uint8_t> block;
+  source([&](const uint8_t* from, size_t size) {
+    while (size > 0) {
+      const size_t part = std::min<size_t>(size, kBlockBytes - block.size());
+      block.insert(block.end(), from, from + part);
+      from += part;
+      size -= part;
+      if (block.size() < kBlockBytes) continue;
+      digests.push_back(xxh3_64(block.data(), block.size()));
+      block.clear();
+    }
+  });
+  digests.push_back(xxh3_64(block.data(), block.size()));
+  return xxh3_64(digests.data(), digests.size() * sizeof(uint64_t));
+}
+
+// A segment's nonce is a keyed hash of what it is made of, texts by their keyed fingerprints: the
+// same documents make the same bytes, and no two different segments under one key share a
+// keystream. A text's content hash would not do: a lexer or grammar of another version makes
+// something else of it.
 uint64_t nonce_of(const Parts& parts) {
   if (!parts.key.key) return 0;
   std::string digests = "dedup segment nonce";
-  const auto add = [&](const void* data, size_t size) {
-    const uint64_t digest =
-        siphash(*parts.key.key, std::string_view(static_cast<const char*>(data), size));
+  const auto add = [&](uint64_t digest) {
     digests.append(reinterpret_cast<const char*>(&digest), sizeof digest);
   };
-  add(parts.records.data(), parts.records.size() * sizeof(DocumentRecord));
-  add(parts.units.data(), parts.units.size() * sizeof(UnitRecord));
+  const auto add_bytes = [&](const void* data, size_t size) {
+    add(siphash(*parts.key.key, std::string_view(static_cast<const char*>(data), size)));
+  };
+  add_bytes(parts.records.data(), parts.records.size() * sizeof(DocumentRecord));
+  add_bytes(parts.units.data(), parts.units.size() * sizeof(UnitRecord));
   std::string strings;
   for (const std::string& text : parts.strings) strings += text + '\0';
-  add(strings.data(), strings.size());
-  for (const ViewParts& view : parts.views) add(&view.scheme, sizeof(Scheme));
+  add_bytes(strings.data(), strings.size());
+  add(digest_of(parts.lines));
+  for (uint32_t v = 0; v < kViews; ++v) {
+    add_bytes(&parts.views[v].scheme, sizeof(Scheme));
+    add(digest_of(parts.views[v].fingerprints));
+    if (v != kTextView) add(digest_of(parts.views[v].raws));
+  }
   return siphash(*parts.key.key, std::string_view(digests));
 }
 

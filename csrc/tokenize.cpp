@@ -122,6 +122,9 @@ void classify_portable(const Byte* text, std::size_t block, Chunk& chunk) {
   chunk.special[block] = special;
 }
 
+// Hangul, of which the tables say nothing.
+constexpr bool is_syllable(std::uint32_t point) { return point - 0xAC00 < 11172; }
+
 // ---- the scanner
 // ---------------------------------------------------------------------------------
 
@@ -229,8 +232,7 @@ class Scanner {
   };
 
   void take(CodePoint point, Source source) {
-    constexpr std::uint32_t first_syllable = 0xAC00;
-    if (point.value - first_syllable < 11172) return take_syllable(point.value, source);
+    if (is_syllable(point.value)) return take_syllable(point.value, source);
     const std::uint16_t entry = unicode::entry(point.value);
     if (entry < unicode::first_mapping) {
       return take(entry, text_ + source.start, point.size, source);
@@ -380,8 +382,10 @@ std::size_t certain_prefix(std::string_view utf8, std::size_t& from) {
     }
     const std::size_t size = text[at] < 0xE0 ? 2 : text[at] < 0xF0 ? 3 : 4;
     if (at + size > utf8.size()) break;
-    const std::uint16_t entry = unicode::entry(decode(text, utf8.size(), at).value);
+    const std::uint32_t point = decode(text, utf8.size(), at).value;
     at += size;
+    if (is_syllable(point)) continue;
+    const std::uint16_t entry = unicode::entry(point);
     const bool is_own = entry == unicode::own_word ||
                         (entry >= unicode::first_mapping &&
                          unicode::mappings[entry - unicode::first_mapping] >> 31 != 0);

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from dedup.cli_options import KeyOption, NoKeyOption
+from dedup.policy import Policy
 from dedup.terminal import print_warning
 
 __all__ = ["serve"]
@@ -73,6 +74,8 @@ def serve(
     """Filter what a generation server answers, between it and its clients."""
     from dedup.serve.admin import admin_server
     from dedup.serve.settings import Settings
+    from dedup.serve.tokens import Tokens
+    from dedup.serve.upstream import read_key
     from dedup.serve.workers import Supervisor, bind
 
     if key and no_key:
@@ -95,6 +98,10 @@ def serve(
         max_streams=max_streams,
         keep_alive_s=keep_alive,
     )
+    # What is wrong with these would end every worker; an index may be put right later.
+    Policy.load(policy)
+    Tokens(token_file)
+    read_key(upstream_key_file)
     if fail_open:
         print_warning("--fail-open: what cannot be checked is delivered, marked in the metrics")
     bound = bind(host, port)

@@ -87,6 +87,11 @@ class Screen:
             self._error = error
 
     @property
+    def is_failed(self) -> bool:
+        """Whether the index failed already, so that ``on_error`` decides on all outputs."""
+        return self._session is None
+
+    @property
     def has_code(self) -> bool:
         """Whether the index holds any, so that outputs are parsed."""
         return self._session is not None and self._session.has_code

@@ -46,11 +46,16 @@ class Part:
         return replace(self.entry, dead=self.dead_on(day)).living
 
 
-def due(parts: list[Part], day: int) -> list[list[Part]]:
-    """What a commit makes one: the newest of many, and by itself what is more than half dead."""
+def due(parts: list[Part], day: int, added: int) -> list[list[Part]]:
+    """What a commit makes one: the newest of many, and by itself what is more than half dead.
+
+    The last `added` parts came with it. If many did, it was a long one, and a merge now spares a
+    short commit from having to make it.
+    """
     runs = []
     for group in _by_key(parts):
-        start = _tail_start(group) if len(group) > _MAX_SEGMENTS else len(group)
+        is_due = len(group) > _MAX_SEGMENTS or (added > _MAX_SEGMENTS // 2 and len(group) > 1)
+        start = _tail_start(group) if is_due else len(group)
         mostly_dead = (p for p in group[:start] if p.living_on(day) * 2 < p.entry.documents)
         runs += [[part] for part in mostly_dead]
         if start < len(group):

@@ -116,10 +116,11 @@ class Writer:
         """``Index.commit``."""
         self._require_going()
         self._flush()
+        added = len(self._parts) - len(self.snapshot.manifest.segments)
         if not self._swap(self._parts):
             return
         try:
-            self._merge_runs(due(self._parts, _today()))
+            self._merge_runs(due(self._parts, _today(), added))
         except (OSError, DedupError) as error:
             warnings.warn(
                 f"{self._path}: generation {self.snapshot.generation} is committed, but its "

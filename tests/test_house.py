@@ -65,6 +65,7 @@ ORDER = [
     "serve.channel",
     "serve.logprobs",
     "serve.gate",
+    "serve.unknown",
     "serve.choices",
     "serve.responses",
     "serve.protocol",

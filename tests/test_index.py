@@ -154,14 +154,14 @@ def test_two_threads_answer_as_one(index: Index) -> None:
 def test_a_segment_is_written_whenever_memory_is_full(tmp_path: Path) -> None:
     again = [replace(document, owner="me") for document in paragraphs(300)[:5]]
     with Index.create(tmp_path / "small", key=KEY) as index:
-        index.add(paragraphs(300), memory_bytes=40_000)
-        index.add(again, memory_bytes=40_000)  # ids that are in segments not yet committed
+        index.add(paragraphs(300), memory_bytes=20_000)
+        index.add(again, memory_bytes=20_000)  # ids that are in segments not yet committed
         with pytest.raises(ValueError, match="memory_bytes must be positive, got 0"):
             index.add(again, memory_bytes=0)
+        assert len(list(index.path.glob("segment-*"))) > 4
         index.commit()
-        assert index.info().segments > 1
+        assert (index.info().segments, index.generation) == (1, 2)  # so many are merged at once
         assert index.info().documents == 300
-        index.merge()
     with Index.create(tmp_path / "large", key=KEY) as index:
         index.add(paragraphs(300)[5:] + again)
         index.commit()
@@ -407,7 +407,7 @@ def test_a_damaged_block_of_a_large_segment_is_told_when_touched(tmp_path: Path)
         file.write(bytes([byte[0] ^ 1]))
     with Index.open(path) as index:
         assert index.search("77w1000 77w1001 77w1002 nothing here") == []
-        with pytest.raises(FormatError, match=r"checksum of bytes 983040-1048576 does not match"):
+        with pytest.raises(FormatError, match=r"checksum of bytes 999424-1015808 does not match"):
             index.verify()
         copied = " ".join(f"4w{i}" for i in range(190_000, 200_000))
         with pytest.raises(FormatError, match="does not match"):

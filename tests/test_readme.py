@@ -51,11 +51,12 @@ def test_commands_print_what_the_readme_shows(checkout: Path, source: str) -> No
         assert re.sub(r"containment [\d.]+", "containment", line) in printed, line
 
 
-def test_python_example_runs_as_pasted(checkout: Path) -> None:
-    code = next(block for kind, block in BLOCKS if kind == "python")
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+def test_python_examples_run_as_pasted_one_after_the_other(checkout: Path) -> None:
+    first, second = (block for kind, block in BLOCKS if kind == "python")
+    ran = subprocess.run([sys.executable, "-c", first + second], capture_output=True, text=True)
     assert ran.stderr == ""
     assert ran.stdout.startswith("block war-of-the-worlds.txt Span(")
+    assert ran.stdout.endswith("\nThe last words of the generated text. allow\n")
 
 
 def test_policy_example_is_a_policy(checkout: Path) -> None:

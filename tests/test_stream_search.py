@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dedup import _core
@@ -70,7 +70,8 @@ def cut(text: str, at: list[int]) -> list[str]:
     return [text[a:b] for a, b in itertools.pairwise(bounds)]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=300)
+@example(text="한0", cuts=[])
 @given(text=TEXTS, cuts=st.lists(st.integers(0, 200), max_size=30))
 def test_tokens_are_those_of_the_whole_text_however_it_is_cut(text: str, cuts: list[int]) -> None:
     found = steps([], cut(text, cuts))

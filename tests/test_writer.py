@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from test_filter import HARMLESS, PROTECTED
 from test_index import KEY, files, paragraphs
 
@@ -361,95 +358,3 @@ def test_creation_that_fails_holds_no_lock(tmp_path: Path, faults: Faults, call:
     faults.wanted = None
     if call != "rename" or not (tmp_path / "a" / "i" / "MANIFEST").exists():
         Index.create(tmp_path / "a" / "i", key=KEY, storage=faults.storage).close()
-
-
-# ---- against a model
-
-
-class Machine(RuleBasedStateMachine):
-    """An index and a dict that gets the same changes."""
-
-    folder: Path
-
-    def __init__(self) -> None:
-        super().__init__()
-        path = self.folder / str(len(list(self.folder.iterdir())))
-        self.keys = [KEY]
-        self.index = Index.create(path, key=KEY)
-        self.now: dict[str, Document] = {}
-        self.committed: dict[str, Document] = {}
-
-    @rule(number=st.integers(0, 5), text=st.integers(0, 3), corpus=st.sampled_from(["", "a", "b"]))
-    def add(self, number: int, text: int, corpus: str) -> None:
-        document = Document(f"d{number}", paragraphs(40)[text + 20].text, corpus)
-        self.index.add([document])
-        self.now[document.id] = document
-
-    @rule(number=st.integers(0, 5))
-    def remove_document(self, number: int) -> None:
-        removed = self.index.remove(document=f"d{number}")
-        assert removed == (self.now.pop(f"d{number}", None) is not None)
-
-    @rule(corpus=st.sampled_from(["a", "B"]))
-    def remove_corpus(self, corpus: str) -> None:
-        gone = [id for id, document in self.now.items() if document.corpus == corpus.lower()]
-        assert self.index.remove(corpus=corpus) == len(gone)
-        for id in gone:
-            del self.now[id]
-
-    @rule()
-    def commit(self) -> None:
-        self.index.commit()
-        self.committed = dict(self.now)
-
-    @rule()
-    def merge(self) -> None:
-        self.index.merge()
-        self.committed = dict(self.now)
-        assert self.index.info().segments <= len(self.keys)
-
-    @rule()
-    @precondition(lambda self: len(self.keys) == 1)
-    def rotate(self) -> None:
-        self.index.rotate(OTHER)
-        self.keys.append(OTHER)
-        self.committed = dict(self.now)
-
-    @rule()
-    def reopen(self) -> None:
-        path = self.index.path
-        self.index.close()
-        self.index = Index.open(path, key=self.keys, writable=True)
-        self.now = dict(self.committed)
-
-    @rule()
-    @precondition(lambda self: self.committed)
-    def move(self) -> None:
-        """To another index by export and import, as far as one key goes."""
-        if len({document.key_id for document in self.index.documents()}) == 1:
-            file = self.folder / "exported"
-            assert self.index.export(file) == len(self.committed)
-            assert self.index.import_(file) == len(self.committed.items() - self.now.items())
-            self.now |= self.committed
-
-    @invariant()
-    def holds_what_was_committed(self) -> None:
-        assert {d.id: d.corpus for d in self.index.documents()} == {
-            id: document.corpus for id, document in self.committed.items()
-        }
-        for document in self.committed.values():
-            assert self.index.holds(document.id, document.text)
-
-    def teardown(self) -> None:
-        self.index.close()
-
-
-def test_index_does_what_a_dict_does(tmp_path: Path) -> None:
-    from hypothesis.stateful import run_state_machine_as_test
-
-    class InFolder(Machine):
-        folder = tmp_path
-
-    run_state_machine_as_test(
-        InFolder, settings=settings(max_examples=40, stateful_step_count=25, deadline=None)
-    )

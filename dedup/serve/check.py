@@ -78,7 +78,7 @@ def _given(body: dict[str, Any]) -> tuple[str, str | None]:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise Failure(422, "invalid_field", "a text has half of a surrogate pair") from None
+            raise Failure(400, "invalid_json", "a text has half of a surrogate pair") from None
     return text, prompt
 
 

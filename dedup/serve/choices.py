@@ -15,14 +15,12 @@ from dedup.serve.failure import Failure
 from dedup.serve.fields import EACH, Leaf, Path, is_arguments, is_known_text, leaves, place
 from dedup.serve.gate import Screening
 from dedup.serve.logprobs import joined, split
+from dedup.serve.unknown import Unknown
 
 __all__ = ["Api", "Choices"]
 
 Api = Literal["chat", "completions"]
 
-# Words that name something (a provider, a kind of reasoning) are no text, unless more follow.
-_MAX_NAME: Final = 64
-_MAX_NAMES: Final = 8
 # Texts that tokens in ``logprobs.content`` may be of.
 _SPOKEN: Final = ("content", "reasoning", "reasoning_content")
 
@@ -30,12 +28,11 @@ _SPOKEN: Final = ("content", "reasoning", "reasoning_content")
 class _Choice:
     """One choice of a response: the channels of its texts, and what became of it."""
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, index: int, unknown: Unknown) -> None:
         self.index = index
         self.channels: dict[Path, Channel] = {}
         self.tokens: dict[Path, TokenQueue] = {}
-        self.names: dict[Path, str] = {}
-        self.shadow: Channel | None = None
+        self.unknown = unknown
         self.pieces: list[str] = []  # of all its texts as they came
         self.has_apart = False  # whether each of them is a text by itself
         self.has_role = False
@@ -49,7 +46,7 @@ class _Choice:
 
     @property
     def all_channels(self) -> list[Channel]:
-        return [*self.channels.values(), *([self.shadow] if self.shadow else ())]
+        return [*self.channels.values(), *self.unknown.channels]
 
     @property
     def out_bytes(self) -> int:
@@ -69,6 +66,8 @@ class Choices:
         How many choices were asked for.
     max_choices : int
         More are not taken.
+    begun : dict, optional
+        The head of a stream that this response goes on with.
     """
 
     def __init__(
@@ -79,6 +78,7 @@ class Choices:
         *,
         expected: int = 1,
         max_choices: int = 128,
+        begun: dict[str, Any] | None = None,
     ) -> None:
         self._api = api
         self._screening = screening
@@ -86,10 +86,10 @@ class Choices:
         self._expected = expected
         self._max_choices = max_choices
         self._choices: dict[int, _Choice] = {}
+        self._begun = begun
         self._head: dict[str, Any] = {}  # the last chunk, without its choices
         self._usage: Any = None
-        self._beside = _Choice(-1)  # what stands beside the choices
-        self._cleared: dict[Path, str] = {}
+        self._beside = Unknown(screening)  # what stands beside the choices
         self._root = "delta"  # where the texts of a choice of chat are
 
     # ---- what became of it
@@ -124,6 +124,11 @@ class Choices:
         return bool(self._choices) and all(choice.is_blocked for choice in self._choices.values())
 
     @property
+    def head(self) -> dict[str, Any]:
+        """What stood beside the choices of the last chunk."""
+        return self._head
+
+    @property
     def out_bytes(self) -> int:
         """How much text went out."""
         return sum(choice.out_bytes for choice in self._choices.values())
@@ -138,19 +143,24 @@ class Choices:
         if not isinstance(choices, list):
             raise Failure(502, "upstream_garbage", "the upstream sent a chunk without choices")
         self._head = {key: value for key, value in chunk.items() if key != "choices"}
+        if self._begun is not None:
+            self._head |= {key: self._begun[key] for key in ("id", "created") if key in self._begun}
         await self._clean(self._head)
         if not choices:
             return [self._head | {"choices": []}]
         out: list[dict[str, Any]] = []
+        is_late = True
         for given in choices:
             if not isinstance(given, dict):
                 raise Failure(502, "upstream_garbage", "the upstream sent a choice that is none")
             choice = self._choice(given.get("index", 0))
+            is_late = is_late and choice.is_done
             if given.get("finish_reason"):
                 choice.is_ended = True
             if not choice.is_done:
                 out += [self._chunk(sent) for sent in await self._advance(choice, given)]
-        return out
+        # The last chunk of a choice that was blocked may have told the usage of all.
+        return [self._head | {"choices": []}] if is_late and chunk.get("usage") else out
 
     async def finish(self) -> list[dict[str, Any]]:
         """What is still to be sent of choices that never were given a ``finish_reason``."""
@@ -189,7 +199,8 @@ class Choices:
         if choice is None:
             if len(self._choices) >= self._max_choices:
                 raise Failure(502, "upstream_garbage", "the upstream sent too many choices")
-            choice = self._choices[index] = _Choice(index)
+            choice = self._choices[index] = _Choice(index, Unknown(self._screening))
+            choice.has_role = self._begun is not None
         return choice
 
     async def _advance(self, choice: _Choice, given: dict[str, Any]) -> list[dict[str, Any]]:
@@ -203,12 +214,11 @@ class Choices:
         for leaf in list(leaves(given)):
             piece = leaf.text
             if not is_known_text(leaf.path):
-                if self._is_name(choice, leaf):
+                if await choice.unknown.may_pass(leaf):
                     says_more = True
-                    continue
-                if not await self._is_clear(choice, piece):
+                else:
                     leaf.put("")
-                    continue
+                continue
             channel = self._channel(choice, leaf.path)
             released = await self._screening.feed(channel, piece)
             choice.pieces.append(piece)
@@ -256,8 +266,8 @@ class Choices:
                 has_tail = True
         for path, queue in choice.tokens.items():
             self._put_logprobs(tail, path, queue.take())
-        if choice.shadow is not None:
-            await self._screening.flush(choice.shadow)
+        for channel in choice.unknown.channels:
+            await self._screening.flush(channel)
         verdict = await self._judge(choice)
         choice.verdict, choice.is_done = verdict, True
         if verdict.error and verdict.action == "block":
@@ -272,7 +282,7 @@ class Choices:
         """The verdict on a choice: on each of its texts, and on all of them as they came."""
         verdicts = [channel.verdict for channel in choice.all_channels if channel.verdict]
         verdict = strongest(verdicts) or await self._screening.check("")
-        if len(verdicts) > 1 and verdict.action != "block":
+        if len(choice.channels) > 1 and verdict.action != "block":
             text = ("\n" if choice.has_apart else "").join(choice.pieces)
             together = await self._screening.check(text)
             if together.action == "block":
@@ -343,46 +353,14 @@ class Choices:
             channel = choice.channels[path] = self._screening.channel(kind)
         return channel
 
-    def _is_name(self, choice: _Choice, leaf: Leaf) -> bool:
-        """Whether a string that no one told us of is a name: one word, the same every time."""
-        text = leaf.text
-        if leaf.path in choice.names:
-            return choice.names[leaf.path] == text
-        if leaf.path in choice.channels or len(choice.names) >= _MAX_NAMES or EACH in leaf.path:
-            return False
-        if len(text) > _MAX_NAME or len(text.split()) != 1 or text != text.strip():
-            return False
-        choice.names[leaf.path] = text
-        return True
-
-    async def _is_clear(self, choice: _Choice, piece: str) -> bool:
-        """Whether what stands at places that no one told us of is no copy, all of it in a row.
-
-        Words may stand apart there, one a place, so that no place by itself shows a passage.
-        """
-        if choice.shadow is None:
-            choice.shadow = self._screening.shadow()
-        shadow, gaps = choice.shadow, len(choice.shadow.gaps)
-        piece = piece if piece != piece.strip() else f"\n{piece}"
-        await self._screening.feed(shadow, piece)
-        is_held = shadow.held_bytes > len(piece.encode())
-        return not (shadow.is_over or is_held or len(shadow.gaps) > gaps)
-
     async def _clean(self, head: dict[str, Any]) -> None:
-        """Empty the strings beside the choices that would be blocked.
-
-        What is the same in every chunk of a stream is looked at once.
-        """
+        """Empty the strings beside the choices that may not go out."""
         for leaf in list(leaves(head)):
-            text = leaf.text
             if self._screening.is_whole:
-                verdict = await self._screening.check(text)
+                verdict = await self._screening.check(leaf.text)
                 leaf.put("" if verdict.action == "block" else verdict.text)
-            elif self._cleared.get(leaf.path) != text:
-                if await self._is_clear(self._beside, text):
-                    self._cleared.setdefault(leaf.path, text)
-                else:
-                    leaf.put("")
+            elif not await self._beside.may_pass(leaf):
+                leaf.put("")
 
     def _empty(self) -> dict[str, Any]:
         return {"delta": {}} if self._api == "chat" else {"text": ""}

@@ -151,7 +151,8 @@ def is_label(key: str | int, value: str) -> bool:
     if not value:
         return True
     if key in _LABELS:
-        return key in _OPAQUE or (len(value) <= _MAX_LABEL and bool(_WORD.fullmatch(value)))
+        is_word = key == "stop_reason" or bool(_WORD.fullmatch(value))  # or what a client asked for
+        return key in _OPAQUE or (len(value) <= _MAX_LABEL and is_word)
     return False
 
 

@@ -160,6 +160,11 @@ class Screening:
         self._max_leak_tokens = max_leak_tokens
         self.is_whole = False
 
+    @property
+    def is_failed(self) -> bool:
+        """Whether nothing can be checked, so that all is refused, or passes if it may."""
+        return self._screen.is_failed
+
     def channel(self, kind: Literal["text", "arguments"] = "text") -> Channel:
         """A new text of the response."""
         leak = 0 if self.is_whole else self._max_leak_tokens

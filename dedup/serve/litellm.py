@@ -127,12 +127,13 @@ class Guardrail:
                 return _blocked(account, index, channel)
             out, rest = channel.out, channel.given[_chars(channel) :]
             if channel.held_bytes > _TOKEN_BYTES:
-                whole = await screening.check(channel.given)
-                if whole.action == "block":
-                    account.outcomes = [(index, whole, [bytes(channel.source)])]
-                    return _refusal(account, whole)
-                if whole.action == "redact" and whole.text.startswith(out):
-                    rest = whole.text.removeprefix(out)
+                # As if nothing more came: what goes out does not depend on how it is cut.
+                whole = screening.channel()
+                await screening.feed(whole, text)
+                await screening.flush(whole)
+                if whole.is_over:
+                    return _blocked(account, index, whole)
+                rest = whole.out.removeprefix(out)
             safe.append(out + rest)
             held.append(len(rest))
             is_changed = is_changed or out + rest != text

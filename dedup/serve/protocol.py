@@ -34,6 +34,10 @@ class ResponseProtocol(Protocol):
         """Whether all was blocked before any of it went out."""
 
     @property
+    def head(self) -> dict[str, Any]:
+        """What stood beside the texts of the stream, if another answer may go on with it."""
+
+    @property
     def outcomes(self) -> list[Outcome]:
         """What was judged so far."""
 
@@ -61,6 +65,8 @@ class ChoicesProtocol:
     screening : Screening
     annotator : Annotator
     prompt_bytes, max_choices : int
+    begun : dict, optional
+        The head of a stream that this response goes on with, in place of another.
     """
 
     def __init__(
@@ -72,6 +78,7 @@ class ChoicesProtocol:
         *,
         prompt_bytes: int,
         max_choices: int,
+        begun: dict[str, Any] | None = None,
     ) -> None:
         self._choices = Choices(
             api,
@@ -79,6 +86,7 @@ class ChoicesProtocol:
             annotator,
             expected=expected_choices(api, request),
             max_choices=max_choices,
+            begun=begun,
         )
         options = request.get("stream_options")
         self._wants_usage = isinstance(options, dict) and options.get("include_usage") is True
@@ -90,6 +98,11 @@ class ChoicesProtocol:
     def may_retry(self) -> bool:
         """Whether all was blocked before any of it went out."""
         return self._choices.is_blocked and self._choices.out_bytes == 0
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """What stood beside the texts of the stream."""
+        return self._choices.head
 
     @property
     def outcomes(self) -> list[Outcome]:

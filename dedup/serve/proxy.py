@@ -28,6 +28,7 @@ __all__ = ["Generate"]
 
 _COMMENT: Final = b": keep-alive\n\n"
 _END_S: Final = 0.1  # from the last event of a stream to its end
+_UNCHECKED: Final = {"x-dedup-unchecked": "1"}
 _MAX_ERROR_BYTES: Final = 1 << 16
 _MODEL: Final = re.compile(r"[\w.:/@-]{1,128}")
 _HINT: Final = (
@@ -109,6 +110,7 @@ class _Exchange:
         self._account = account
         self._answer = answer
         self._protocol: ResponseProtocol | None = None
+        self._begun: dict[str, Any] | None = None  # of a stream that another answer goes on with
         self._kept = {"x-dedup-request-id": account.id}
 
     async def run(self) -> None:
@@ -147,7 +149,8 @@ class _Exchange:
                 if await self._reply(reply, screening, len(text), is_last=is_last):
                     return
             if self._protocol is not None:
-                self._account.outcomes = self._protocol.outcomes
+                self._account.withdrawn += self._protocol.outcomes
+                self._protocol = None
             self._account.retries += 1
             self._service.metrics.retries.inc()
             raw = dumps(_hinted(self._api, self._body))
@@ -164,6 +167,8 @@ class _Exchange:
             raise garbage("an answer that is neither JSON nor a stream of events")
         self._account.is_stream = is_stream
         screening.is_whole = not is_stream
+        if screening.is_failed and self._settings.fail_open:
+            self._kept |= _UNCHECKED
         self._protocol = self._new_protocol(screening, prompt_bytes)
         model = self._body.get("model")  # which the upstream knows, so it is a name
         if isinstance(model, str) and _MODEL.fullmatch(model):
@@ -179,6 +184,8 @@ class _Exchange:
         self._account.filter_s += time.perf_counter() - started
         if self._protocol.may_retry and not is_last:
             return False
+        if any(verdict.error for _, verdict, _ in self._protocol.outcomes):
+            self._kept |= _UNCHECKED
         await self._answer.json(200, said, self._kept | reply.headers)
         return True
 
@@ -193,6 +200,7 @@ class _Exchange:
             annotator,
             prompt_bytes=prompt_bytes,
             max_choices=self._settings.max_choices,
+            begun=self._begun,
         )
 
     async def _stream(self, reply: Reply, protocol: ResponseProtocol, *, is_last: bool) -> bool:
@@ -238,6 +246,7 @@ class _Exchange:
                     raise
                 self._account.filter_s += time.perf_counter() - started
                 if protocol.is_over and protocol.may_retry and not is_last:
+                    self._begun = protocol.head if self._answer.has_begun else None
                     return False
             if out:
                 await tell(b"".join(out))
@@ -288,7 +297,7 @@ class _Exchange:
         async with self._service.upstream.send(
             "POST", self._path, self._headers, self._raw
         ) as reply:
-            headers = {"content-type": reply.type, "x-dedup-unchecked": "1"}
+            headers = {"content-type": reply.type, **_UNCHECKED}
             await self._answer.begin(reply.status, headers | self._kept | reply.headers)
             while piece := await reply.next(self._settings.timeout_s):
                 await self._answer.write(piece)

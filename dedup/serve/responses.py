@@ -82,7 +82,12 @@ class ResponsesProtocol:
     def may_retry(self) -> bool:
         """Whether all was blocked before any of it went out."""
         is_blocked = self._verdict is not None and self._verdict.action == "block"
-        return is_blocked and not any(text.channel.decided for text in self._texts.values())
+        return is_blocked and not self._response  # of a stream it has been said which it is
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """No other answer goes on with its stream."""
+        return {}
 
     @property
     def outcomes(self) -> list[tuple[int, Verdict, list[bytes]]]:

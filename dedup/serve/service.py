@@ -95,6 +95,7 @@ class Account:
         self.filter_s = 0.0
         self.retries = 0
         self.outcomes: list[Outcome] = []
+        self.withdrawn: list[Outcome] = []  # of answers in whose place another was asked for
         self._started = time.perf_counter()
         self._first_byte: float | None = None
 
@@ -117,6 +118,8 @@ class Account:
         if self.is_unchecked:
             metrics.unchecked.inc()
         verdicts: list[Verdict] = []
+        for choice, verdict, texts in self.withdrawn:
+            self._write_audit(choice, verdict, texts)
         for choice, verdict, texts in self.outcomes:
             verdicts.append(verdict)
             metrics.verdicts.labels(self.route, verdict.action).inc()

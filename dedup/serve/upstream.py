@@ -16,7 +16,7 @@ try:
 except ImportError as error:  # pragma: no cover
     raise DedupError('the server needs more: pip install "dedup[server]"') from error
 
-__all__ = ["Reply", "Upstream"]
+__all__ = ["Reply", "Upstream", "read_key"]
 
 # Of what a client sends, these headers mean something to a generation server.
 _FORWARDED: Final = frozenset(
@@ -87,7 +87,7 @@ class Upstream:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._key = _key(settings.upstream_key_file)
+        self._key = read_key(settings.upstream_key_file)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=None, connect=settings.connect_timeout_s),
@@ -154,7 +154,14 @@ class Upstream:
         return headers
 
 
-def _key(path: Path | None) -> str:
+def read_key(path: Path | None) -> str:
+    """The upstream's key in a file; empty if there is none.
+
+    Raises
+    ------
+    DedupError
+        If it is no one word.
+    """
     if path is None:
         return ""
     key = path.read_text(encoding="utf-8").strip()
