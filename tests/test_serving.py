@@ -537,8 +537,11 @@ def test_less_may_leak_if_the_operator_says_so(hosts: Hosts, limit: int) -> None
     host = hosts("--max-leak-tokens", str(limit))
     for text, finish in ((clean(), "stop"), (planted(), "content_filter")):
         seen = streamed(host, host.upstream.script(up.chat_stream(up.say(text))))
-        assert seen.finish == {0: finish} and longest_run(seen.everything) <= limit
-        assert finish != "stop" or seen.everything == clean()
+        assert seen.finish == {0: finish}
+        if finish == "stop":
+            assert seen.everything == text
+        else:
+            assert longest_run(seen.everything) <= limit
 
 
 # ---- policies
