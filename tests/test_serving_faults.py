@@ -363,6 +363,32 @@ def test_any_cut_of_the_same_bytes_gives_the_same_answer(
     assert alone[0][1] == {0: "content_filter", 1: "stop", 2: "content_filter"}
 
 
+@settings(max_examples=8)
+@given(
+    seed=st.integers(0, 10_000),
+    cuts=st.lists(st.integers(0, 40_000), max_size=30),
+    size=st.sampled_from([0, 4, 30]),
+    is_planted=st.booleans(),
+)
+def test_any_cut_of_a_response_gives_the_same_events(
+    host: Host, seed: int, cuts: list[int], size: int, is_planted: bool
+) -> None:
+    text = planted(60, seed, 20, 20) if is_planted else clean(60, seed % 90)
+    items = [up.reasoning_item(clean(20)), up.text_item(text, number=1)]
+    body = b"".join(up.response_stream(*items, size=size))
+    places = sorted({min(place, len(body)) for place in cuts})
+    parts = [body[a:b] for a, b in zip([0, *places], [*places, len(body)], strict=True) if a < b]
+    whole, cut = (
+        read_sse(raw(host, host.upstream.script(script), "responses").content)[0]
+        for script in ([body], parts)
+    )
+    assert whole == cut
+    assert whole[-1]["type"] == f"response.{'incomplete' if is_planted else 'completed'}"
+    out = "".join(one["delta"] for one in whole if one["type"] == "response.output_text.delta")
+    assert text.startswith(out) and longest_run(json.dumps(whole)) <= MAX_LEAK_TOKENS
+    assert is_planted or out == text
+
+
 @settings(max_examples=12)
 @given(seed=st.integers(0, 10_000), size=st.sampled_from([1, 3, 11, 200]))
 def test_any_cut_of_arguments_gives_the_same_answer(host: Host, seed: int, size: int) -> None:
