@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from dedup.serve.body import Answer, Receive, Scope, Send, headers_of, read_json, until_gone
-from dedup.serve.choices import Api
+from dedup.serve.choice import Api
 from dedup.serve.failure import Failure
 from dedup.serve.fields import leaves, prompt
 from dedup.serve.gate import Screening
