@@ -50,6 +50,7 @@ class _Text:
         self.channel = channel
         self.tokens = TokenQueue(channel)
         self.delta: dict[str, Any] = {}  # the last event that brought some of it
+        self.is_done = False  # whether it was said whole
 
     @property
     def name(self) -> str:
@@ -195,6 +196,7 @@ class ResponsesProtocol:
                 )
                 if is_meant and text.channel.verdict is None:
                     await self._flush(text, out)
+                text.is_done = text.is_done or is_meant
         await self._repeat(given)
         if kind in ("response.output_item.added", "response.output_item.done"):
             self._items[index] = given.get("item") or {}
@@ -231,12 +233,13 @@ class ResponsesProtocol:
                 released = await self._screening.flush(text.channel)
                 if not text.channel.is_over:
                     self._say(text, released, out)
+            if not text.is_done:
                 out.append(self._encoded(self._done(text)))
         for (index, place), event in list(self._open_parts.items()):
             part = self._part(event.get("part") or {}, index, place)
             done = event["type"].removesuffix("added") + "done"
             out.append(self._encoded(event | {"type": done, "part": part}))
-        for index in sorted(self._open_items, key=str):
+        for index in sorted(self._open_items, key=_place):
             item = self._items[index] = self._cut_item(index)
             event = {"type": "response.output_item.done", "output_index": index, "item": item}
             out.append(self._encoded(event))
@@ -246,7 +249,7 @@ class ResponsesProtocol:
         response = copy.deepcopy(self._response) | {
             "status": "incomplete",
             "incomplete_details": {"reason": "content_filter"},
-            "output": [self._items[index] for index in sorted(self._items, key=str)],
+            "output": [self._items[index] for index in sorted(self._items, key=_place)],
         }
         self._annotator.annotate(response, self._verdict)
         out.append(self._encoded({"type": "response.incomplete", "response": response}))
@@ -381,6 +384,10 @@ class ResponsesProtocol:
             if together.action == "block":
                 verdict = strongest([verdict, together]) or together
         return verdict
+
+
+def _place(index: Any) -> int:
+    return index if isinstance(index, int) else -1
 
 
 def _put(event: dict[str, Any], path: Path, text: str) -> None:
