@@ -1,7 +1,8 @@
 """The one writer of an index: whoever holds the lock (flock) on its LOCK file.
 
-The system gives the lock up when its process ends, however it ends, so one is never stale. On a
-network file system it holds as far as that file system's flock does.
+The system gives the lock up when its process ends, however it ends, so one is never stale; a
+process forked from the writer has it too, until it ends or runs another program. On a network file
+system it holds as far as that file system's flock does.
 """
 
 import re

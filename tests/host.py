@@ -247,10 +247,14 @@ class Host:
         headers = {"authorization": f"Bearer {self.token}"}
         return httpx.Client(base_url=self.url, headers=headers, timeout=30, **options)
 
+    def terminate(self) -> None:
+        """Tells it to end, as an operator does."""
+        self._process.terminate()
+
     def stop(self) -> int:
-        """Ends it as an operator does; its exit status."""
+        """Ends it; its exit status."""
         if self._process.poll() is None:
-            self._process.terminate()
+            self.terminate()
             try:
                 self._process.wait(40)
             except subprocess.TimeoutExpired:
@@ -283,6 +287,7 @@ class Hosts:
         with contextlib.ExitStack() as stack:  # all of them, whatever one does
             for host in self._hosts.values():
                 stack.callback(host.stop)
+                host.terminate()
 
 
 # ---- what a client saw

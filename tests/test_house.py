@@ -66,6 +66,7 @@ ORDER = [
     "serve.logprobs",
     "serve.gate",
     "serve.unknown",
+    "serve.choice",
     "serve.choices",
     "serve.responses",
     "serve.protocol",

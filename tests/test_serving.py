@@ -201,6 +201,7 @@ def test_a_planted_passage_never_arrives(host: Host, size: int) -> None:
     assert longest_run(text) <= MAX_LEAK_TOKENS
     assert_blocked(seen.last[0])
     assert seen.last[0]["delta"] == {}
+    assert seen.usage and seen.usage["total_tokens"] > 0  # though the upstream was cancelled
     assert seen.is_done and not seen.after_end and seen.error is None
 
 

@@ -230,6 +230,12 @@ def test_a_stream_that_ends_without_an_end_lets_nothing_out(host: Host) -> None:
         assert longest_run(answer.text) <= MAX_LEAK_TOKENS
 
 
+def test_a_stream_that_only_lacks_its_last_line_is_whole(host: Host) -> None:
+    seen = streamed(host, host.upstream.script(up.chat_stream(up.say(clean(30)))[:-1]))
+    assert seen.texts == {(0, "content"): clean(30)} and seen.finish == {0: "stop"}
+    assert seen.is_done and seen.error is None
+
+
 def test_a_line_of_50_megabytes_is_not_kept(host: Host) -> None:
     before = host.rss_bytes()
     line = up.send(b'data: {"x": "' + b"y" * 500_000)

@@ -116,7 +116,7 @@ class _Pass:
         kept = {"x-dedup-request-id": account.id}
         try:
             headers = headers_of(scope)
-            service.admit(headers)
+            service.authorise(headers)
             path, raw = self._path, None
             if name := scope["path_params"].get("name"):
                 path = f"{path}/{_quoted(name)}"

@@ -30,6 +30,11 @@ async def read_json(
     Failure
         If it is too long, of another type, encoded, or no object.
     """
+    if "transfer-encoding" in headers and "content-length" in headers:
+        # Who stands before us may have read another end of it than we would.
+        raise Failure(
+            400, "invalid_length", "the request tells two lengths", {"Connection": "close"}
+        )
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Failure(415, "unsupported_media_type", "expected content-type application/json")

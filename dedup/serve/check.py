@@ -26,16 +26,16 @@ class Check:
         account = Account(service, "/check")
         answer = Answer(send, settings.send_timeout_s, account.began)
         kept = {"x-dedup-request-id": account.id}
-        service.in_flight += 1
         try:
             headers = headers_of(scope)
-            service.admit(headers)
+            service.authorise(headers)
             raw, body = await read_json(
                 headers, receive, settings.max_body_bytes, settings.send_timeout_s
             )
             account.request_bytes = len(raw)
-            if not await until_gone(self._answer(body, answer, account, kept), receive):
-                raise Failure(499, "client_left", "the client left")
+            with service.admitted():
+                if not await until_gone(self._answer(body, answer, account, kept), receive):
+                    raise Failure(499, "client_left", "the client left")
         except Failure as failure:
             account.failure = failure.code
             if failure.status == 499:
@@ -43,7 +43,6 @@ class Check:
             elif not answer.has_begun:
                 await answer.fail(failure, kept)
         finally:
-            service.in_flight -= 1
             account.sent_bytes = answer.sent_bytes
             account.close()
 

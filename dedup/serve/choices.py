@@ -6,51 +6,17 @@ last, which has its ``finish_reason``. A choice that is blocked ends at once, wi
 chunk and ``content_filter``; the others go on.
 """
 
-from typing import Any, Final, Literal
+from typing import Any
 
 from dedup.policy import Verdict
-from dedup.serve.annotation import Annotator, strongest
-from dedup.serve.channel import Channel, TokenQueue
-from dedup.serve.failure import Failure
-from dedup.serve.fields import EACH, Leaf, Path, is_arguments, is_known_text, leaves, place
+from dedup.serve.annotation import Annotator
+from dedup.serve.choice import Api, Choice
+from dedup.serve.fields import EACH, Leaf, Path, is_known_text, leaves, place
 from dedup.serve.gate import Screening
-from dedup.serve.logprobs import joined, split
 from dedup.serve.unknown import Unknown
+from dedup.serve.wire import garbage
 
-__all__ = ["Api", "Choices"]
-
-Api = Literal["chat", "completions"]
-
-# Texts that tokens in ``logprobs.content`` may be of.
-_SPOKEN: Final = ("content", "reasoning", "reasoning_content")
-
-
-class _Choice:
-    """One choice of a response: the channels of its texts, and what became of it."""
-
-    def __init__(self, index: int, unknown: Unknown) -> None:
-        self.index = index
-        self.channels: dict[Path, Channel] = {}
-        self.tokens: dict[Path, TokenQueue] = {}
-        self.unknown = unknown
-        self.pieces: list[str] = []  # of all its texts as they came
-        self.has_apart = False  # whether each of them is a text by itself
-        self.has_role = False
-        self.is_done = False  # nothing more of it goes out
-        self.is_ended = False  # nothing more of it comes in
-        self.verdict: Verdict | None = None
-
-    @property
-    def is_blocked(self) -> bool:
-        return self.verdict is not None and self.verdict.action == "block"
-
-    @property
-    def all_channels(self) -> list[Channel]:
-        return [*self.channels.values(), *self.unknown.channels]
-
-    @property
-    def out_bytes(self) -> int:
-        return sum(channel.decided for channel in self.channels.values())
+__all__ = ["Choices"]
 
 
 class Choices:
@@ -85,12 +51,11 @@ class Choices:
         self._annotator = annotator
         self._expected = expected
         self._max_choices = max_choices
-        self._choices: dict[int, _Choice] = {}
+        self._choices: dict[int, Choice] = {}
         self._begun = begun
         self._head: dict[str, Any] = {}  # the last chunk, without its choices
         self._usage: Any = None
         self._beside = Unknown(screening)  # what stands beside the choices
-        self._root = "delta"  # where the texts of a choice of chat are
 
     # ---- what became of it
 
@@ -141,7 +106,7 @@ class Choices:
         if chunk.get("usage"):
             self._usage = chunk["usage"]
         if not isinstance(choices, list):
-            raise Failure(502, "upstream_garbage", "the upstream sent a chunk without choices")
+            raise garbage("a chunk without choices")
         self._head = {key: value for key, value in chunk.items() if key != "choices"}
         if self._begun is not None:
             self._head |= {key: self._begun[key] for key in ("id", "created") if key in self._begun}
@@ -152,7 +117,7 @@ class Choices:
         is_late = True
         for given in choices:
             if not isinstance(given, dict):
-                raise Failure(502, "upstream_garbage", "the upstream sent a choice that is none")
+                raise garbage("a choice that is none")
             choice = self._choice(given.get("index", 0))
             is_late = is_late and choice.is_done
             if given.get("finish_reason"):
@@ -192,18 +157,18 @@ class Choices:
     def _chunk(self, choice: dict[str, Any]) -> dict[str, Any]:
         return {**self._head, "choices": [choice]}
 
-    def _choice(self, index: Any) -> _Choice:
+    def _choice(self, index: Any) -> Choice:
         if not isinstance(index, int):
-            raise Failure(502, "upstream_garbage", "the upstream sent a choice without an index")
+            raise garbage("a choice without an index")
         choice = self._choices.get(index)
         if choice is None:
             if len(self._choices) >= self._max_choices:
-                raise Failure(502, "upstream_garbage", "the upstream sent too many choices")
-            choice = self._choices[index] = _Choice(index, Unknown(self._screening))
+                raise garbage("too many choices")
+            choice = self._choices[index] = Choice(self._api, index, self._screening)
             choice.has_role = self._begun is not None
         return choice
 
-    async def _advance(self, choice: _Choice, given: dict[str, Any]) -> list[dict[str, Any]]:
+    async def _advance(self, choice: Choice, given: dict[str, Any]) -> list[dict[str, Any]]:
         """What may be sent of a choice of a chunk, which is changed to be so."""
         delta = given.get("delta")
         says_more = isinstance(delta, dict) and self._says_once(choice, delta)
@@ -219,19 +184,19 @@ class Choices:
                 else:
                     leaf.put("")
                 continue
-            channel = self._channel(choice, leaf.path)
+            channel = choice.channel(leaf.path)
             released = await self._screening.feed(channel, piece)
             choice.pieces.append(piece)
             leaf.put(released)
             last = leaf.path
             fed += 1
             sent += bool(released)
-        self._take_logprobs(choice, given, logprobs, last)
+        choice.queue(logprobs, "delta", last)
+        choice.put_logprobs(given)
         if has_logprobs:
             given.setdefault("logprobs", None)
         says_more = says_more or (fed == 0 and isinstance(delta, dict) and _has_value(delta))
-        is_over = any(channel.is_over for channel in choice.all_channels)
-        if not is_over and not given.get("finish_reason"):
+        if not choice.is_over and not given.get("finish_reason"):
             return [given] if sent or says_more or not fed else []
         final = {key: value for key, value in given.items() if not _has_text(key, value)}
         final |= self._empty()
@@ -240,7 +205,7 @@ class Choices:
         given["finish_reason"] = None
         return [*([given] if sent or says_more else []), *await self._end(choice, final)]
 
-    def _says_once(self, choice: _Choice, delta: dict[str, Any]) -> bool:
+    def _says_once(self, choice: Choice, delta: dict[str, Any]) -> bool:
         """Whether a delta says what is said once and must not be lost: a role, a call's name."""
         if delta.get("role") and choice.has_role:
             del delta["role"]
@@ -254,7 +219,7 @@ class Choices:
             for head in heads
         )
 
-    async def _end(self, choice: _Choice, final: dict[str, Any]) -> list[dict[str, Any]]:
+    async def _end(self, choice: Choice, final: dict[str, Any]) -> list[dict[str, Any]]:
         """What was held of a choice, if it may be sent, and its last chunk."""
         tail = {"index": choice.index, **self._empty(), "finish_reason": None}
         root = tail["delta"] if self._api == "chat" else tail
@@ -264,30 +229,13 @@ class Choices:
             if released:
                 place(root, path[1:] if self._api == "chat" else path, released)
                 has_tail = True
-        for path, queue in choice.tokens.items():
-            self._put_logprobs(tail, path, queue.take())
-        for channel in choice.unknown.channels:
-            await self._screening.flush(channel)
-        verdict = await self._judge(choice)
-        choice.verdict, choice.is_done = verdict, True
-        if verdict.error and verdict.action == "block":
-            raise Failure(500, "filter_error", "the filter failed")
+        choice.put_logprobs(tail)
+        verdict = await choice.judge()
         if verdict.action == "block":
             final["finish_reason"] = "content_filter"
-            has_tail = False
         self._annotator.annotate(final, verdict)
-        return [tail, final] if has_tail else [final]
-
-    async def _judge(self, choice: _Choice) -> Verdict:
-        """The verdict on a choice: on each of its texts, and on all of them as they came."""
-        verdicts = [channel.verdict for channel in choice.all_channels if channel.verdict]
-        verdict = strongest(verdicts) or await self._screening.check("")
-        if len(choice.channels) > 1 and verdict.action != "block":
-            text = ("\n" if choice.has_apart else "").join(choice.pieces)
-            together = await self._screening.check(text)
-            if together.action == "block":
-                verdict = strongest([verdict, together]) or together
-        return verdict
+        has_tail = has_tail or "logprobs" in tail
+        return [tail, final] if has_tail and verdict.action != "block" else [final]
 
     # ---- a response that is no stream
 
@@ -295,38 +243,35 @@ class Choices:
         """The response as it may be sent."""
         choices = body.get("choices")
         if not isinstance(choices, list):
-            raise Failure(502, "upstream_garbage", "the upstream sent a response without choices")
-        self._root = "message"
+            raise garbage("a response without choices")
         head = {key: value for key, value in body.items() if key != "choices"}
         await self._clean(head)
         for given in choices:
             if not isinstance(given, dict):
-                raise Failure(502, "upstream_garbage", "the upstream sent a choice that is none")
+                raise garbage("a choice that is none")
             await self._whole(self._choice(given.get("index", 0)), given)
         return {key: head.get(key, value) for key, value in body.items()}
 
-    async def _whole(self, choice: _Choice, given: dict[str, Any]) -> None:
+    async def _whole(self, choice: Choice, given: dict[str, Any]) -> None:
         had_logprobs = "logprobs" in given
         logprobs = given.pop("logprobs", None)
         found: list[tuple[Leaf, str]] = []
-        choice.has_apart = True
         for number, leaf in enumerate(leaves(given)):
             path = (number, *leaf.path) if EACH in leaf.path else leaf.path
-            channel = self._channel(choice, path)
+            channel = choice.channel(path)
             released = await self._screening.feed(channel, leaf.text)
             choice.pieces.append(leaf.text)
             released += await self._screening.flush(channel)
             found.append((leaf, released))
-        verdict = await self._judge(choice)
-        choice.verdict, choice.is_done, choice.is_ended = verdict, True, True
-        if verdict.error and verdict.action == "block":
-            raise Failure(500, "filter_error", "the filter failed")
+        verdict = await choice.judge(is_whole=True)
+        choice.is_ended = True
         if verdict.action == "block":
             self._withhold(given, verdict)
         else:
             for leaf, released in found:
                 leaf.put(released)
-            self._take_logprobs(choice, given, logprobs, None)
+            choice.queue(logprobs, "message")
+            choice.put_logprobs(given)
         if had_logprobs:
             given.setdefault("logprobs", None)
         self._annotator.annotate(given, verdict)
@@ -346,13 +291,6 @@ class Choices:
 
     # ---- texts
 
-    def _channel(self, choice: _Choice, path: Path) -> Channel:
-        channel = choice.channels.get(path)
-        if channel is None:
-            kind: Literal["text", "arguments"] = "arguments" if is_arguments(path) else "text"
-            channel = choice.channels[path] = self._screening.channel(kind)
-        return channel
-
     async def _clean(self, head: dict[str, Any]) -> None:
         """Empty the strings beside the choices that may not go out."""
         for leaf in list(leaves(head)):
@@ -364,40 +302,6 @@ class Choices:
 
     def _empty(self) -> dict[str, Any]:
         return {"delta": {}} if self._api == "chat" else {"text": ""}
-
-    # ---- logprobs
-
-    def _take_logprobs(
-        self, choice: _Choice, given: dict[str, Any], logprobs: Any, last: Path | None
-    ) -> None:
-        """Queue the tokens of a chunk, and put in those that are out by now."""
-        if isinstance(logprobs, dict):
-            for key, tokens in split(logprobs).items():
-                path = self._path_of(choice, key, last)
-                channel = self._channel(choice, path)
-                queue = choice.tokens.get(path)
-                if queue is None:
-                    queue = choice.tokens[path] = TokenQueue(channel)
-                queue.add(tokens)
-        elif logprobs is not None:
-            return
-        for path, queue in choice.tokens.items():
-            self._put_logprobs(given, path, queue.take())
-
-    def _path_of(self, choice: _Choice, key: str, last: Path | None) -> Path:
-        """Of which text the tokens are: of a refusal, or of what the chunk said last."""
-        if self._api == "completions":
-            return ("text",)
-        if key == "refusal":
-            return (self._root, "refusal")
-        return last if last is not None and last[-1] in _SPOKEN else (self._root, "content")
-
-    def _put_logprobs(self, given: dict[str, Any], path: Path, entries: list[Any]) -> None:
-        if entries:
-            key = "text" if self._api == "completions" else "content"
-            if path[-1] == "refusal":
-                key = "refusal"
-            given["logprobs"] = joined(given.get("logprobs"), key, entries)
 
 
 def _has_text(key: str, value: Any) -> bool:

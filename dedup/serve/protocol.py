@@ -4,7 +4,8 @@ from typing import Any, Protocol
 
 from dedup.policy import Verdict
 from dedup.serve.annotation import Annotator
-from dedup.serve.choices import Api, Choices
+from dedup.serve.choice import Api
+from dedup.serve.choices import Choices
 from dedup.serve.failure import Failure
 from dedup.serve.gate import Screening
 from dedup.serve.sse import Event, encode_event

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from dedup.serve.body import Answer, Receive, Scope, Send, headers_of, read_json, until_gone
-from dedup.serve.choices import Api
+from dedup.serve.choice import Api
 from dedup.serve.failure import Failure
 from dedup.serve.fields import leaves, prompt
 from dedup.serve.gate import Screening
@@ -49,11 +49,9 @@ class Generate:
         service, settings = self._service, self._service.settings
         account = Account(service, self._path)
         answer = Answer(send, settings.send_timeout_s, account.began)
-        service.in_flight += 1
-        service.metrics.in_flight.inc()
         try:
             headers = headers_of(scope)
-            service.admit(headers)
+            service.authorise(headers)
             raw, body = await read_json(
                 headers, receive, settings.max_body_bytes, settings.send_timeout_s
             )
@@ -61,16 +59,15 @@ class Generate:
             exchange = _Exchange(
                 service, self._api, self._path, headers, raw, body, account, answer
             )
-            if not await until_gone(exchange.run(), receive):
-                raise Failure(499, "client_left", "the client left")
+            with service.admitted():
+                if not await until_gone(exchange.run(), receive):
+                    raise Failure(499, "client_left", "the client left")
         except Failure as failure:
             await self._fail(answer, account, failure)
         except Exception as error:  # a mistake of ours; its words may quote the text
             log("error", "mistake", id=account.id, error=type(error).__name__, where=_where(error))
             await self._fail(answer, account, Failure(500, "internal_error", "the proxy failed"))
         finally:
-            service.in_flight -= 1
-            service.metrics.in_flight.dec()
             account.sent_bytes = answer.sent_bytes
             account.close()
 

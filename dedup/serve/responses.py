@@ -16,7 +16,7 @@ from dedup.policy import Verdict
 from dedup.serve.annotation import Annotator, strongest
 from dedup.serve.channel import Channel, TokenQueue
 from dedup.serve.failure import Failure
-from dedup.serve.fields import is_arguments, leaves
+from dedup.serve.fields import Path, is_arguments, leaves
 from dedup.serve.gate import Screening
 from dedup.serve.logprobs import tokens_of
 from dedup.serve.sse import Event, encode_event
@@ -38,7 +38,8 @@ _NAMES: Final = {
     "code_interpreter_call_code": "code",
 }
 
-_Key = tuple[str, Any, Any]
+# The kind of its events, the item, the part, and where in the event it stands.
+_Key = tuple[str, Any, Any, Path]
 
 
 class _Text:
@@ -49,6 +50,7 @@ class _Text:
         self.channel = channel
         self.tokens = TokenQueue(channel)
         self.delta: dict[str, Any] = {}  # the last event that brought some of it
+        self.is_done = False  # whether it was said whole
 
     @property
     def name(self) -> str:
@@ -124,7 +126,7 @@ class ResponsesProtocol:
             return b""
         out: list[bytes] = []
         try:
-            if kind.endswith(".delta") and isinstance(given.get("delta"), str):
+            if kind.endswith(".delta"):
                 await self._delta(given, kind.removesuffix(".delta"), out)
             else:
                 await self._other(given, kind, out)
@@ -140,27 +142,42 @@ class ResponsesProtocol:
 
     async def _delta(self, given: dict[str, Any], prefix: str, out: list[bytes]) -> None:
         place = given.get("content_index", given.get("summary_index"))
-        key = (prefix, given.get("output_index"), place)
-        text = self._texts.get(key)
-        if text is None:
-            text = self._texts[key] = _Text(key, self._channel(is_json="arguments" in prefix))
-        elif text.channel.verdict is not None:
-            raise garbage("more of a text that was done")
-        piece: str = given["delta"]
-        self._pieces.append(piece)
-        released = await self._screening.feed(text.channel, piece)
-        if isinstance(given.get("logprobs"), list):
-            text.tokens.add(tokens_of(given["logprobs"]))
-        text.delta = given
-        self._say(text, released, out)
-        if text.channel.is_over:
+        last: _Text | None = None
+        has_more = False
+        for leaf in list(leaves(given)):
+            if leaf.path[0] != "delta":
+                leaf.put((await self._checked(leaf.text, is_json=False)).out)
+                continue
+            key = (prefix, given.get("output_index"), place, leaf.path)
+            text = last = self._texts.get(key) or self._begin(key)
+            if text.channel.verdict is not None:
+                raise garbage("more of a text that was done")
+            text.delta = given
+            self._pieces.append(leaf.text)
+            released = await self._screening.feed(text.channel, leaf.text)
+            leaf.put(released)
+            has_more = has_more or bool(released)
+        if last is not None and isinstance(given.get("logprobs"), list):
+            last.tokens.add(tokens_of(given["logprobs"]))
+            given["logprobs"] = last.tokens.take()
+        if has_more or last is None:
+            out.append(self._encoded(given))
+        if any(text.channel.is_over for text in self._texts.values()):
             raise _Blocked
 
+    def _begin(self, key: _Key) -> _Text:
+        text = self._texts[key] = _Text(key, self._channel(is_json="arguments" in key[0]))
+        return text
+
     def _say(self, text: _Text, released: str, out: list[bytes]) -> None:
-        """A delta event with what may go out of a text."""
+        """A delta event with what may still go out of a text."""
         if not released:
             return
-        event = text.delta | {"delta": released}
+        event = copy.deepcopy(text.delta)
+        for leaf in list(leaves(event)):
+            if leaf.path[0] == "delta":
+                leaf.put("")
+        _put(event, text.key[3], released)
         if "logprobs" in event:
             event["logprobs"] = text.tokens.take()
         out.append(self._encoded(event))
@@ -170,15 +187,16 @@ class ResponsesProtocol:
         if kind.endswith(".done") or kind in _LAST:
             place = given.get("content_index", given.get("summary_index"))
             for text in list(self._texts.values()):
-                _, of_index, of_place = text.key
+                _, of_index, of_place, _ = text.key
                 is_meant = (
                     kind in _LAST
                     or (index == of_index and kind == "response.output_item.done")
                     or (index == of_index and place == of_place and kind.endswith("part.done"))
-                    or (text.key == (kind.removesuffix(".done"), index, place))
+                    or text.key[:3] == (kind.removesuffix(".done"), index, place)
                 )
                 if is_meant and text.channel.verdict is None:
                     await self._flush(text, out)
+                text.is_done = text.is_done or is_meant
         await self._repeat(given)
         if kind in ("response.output_item.added", "response.output_item.done"):
             self._items[index] = given.get("item") or {}
@@ -215,12 +233,13 @@ class ResponsesProtocol:
                 released = await self._screening.flush(text.channel)
                 if not text.channel.is_over:
                     self._say(text, released, out)
+            if not text.is_done:
                 out.append(self._encoded(self._done(text)))
         for (index, place), event in list(self._open_parts.items()):
             part = self._part(event.get("part") or {}, index, place)
             done = event["type"].removesuffix("added") + "done"
             out.append(self._encoded(event | {"type": done, "part": part}))
-        for index in sorted(self._open_items, key=str):
+        for index in sorted(self._open_items, key=_place):
             item = self._items[index] = self._cut_item(index)
             event = {"type": "response.output_item.done", "output_index": index, "item": item}
             out.append(self._encoded(event))
@@ -230,7 +249,7 @@ class ResponsesProtocol:
         response = copy.deepcopy(self._response) | {
             "status": "incomplete",
             "incomplete_details": {"reason": "content_filter"},
-            "output": [self._items[index] for index in sorted(self._items, key=str)],
+            "output": [self._items[index] for index in sorted(self._items, key=_place)],
         }
         self._annotator.annotate(response, self._verdict)
         out.append(self._encoded({"type": "response.incomplete", "response": response}))
@@ -253,7 +272,7 @@ class ResponsesProtocol:
     def _part(self, part: dict[str, Any], index: Any, place: Any) -> dict[str, Any]:
         """A part of an item, with what went out of it."""
         for text in self._texts.values():
-            if text.key[1:] == (index, place) and text.name in ("text", "refusal"):
+            if text.key[1:3] == (index, place) and text.name in ("text", "refusal"):
                 part = part | {text.name: text.channel.out}
         return part
 
@@ -263,7 +282,7 @@ class ResponsesProtocol:
         if "status" in item:
             item["status"] = "incomplete"
         for text in self._texts.values():
-            prefix, of_index, place = text.key
+            prefix, of_index, place, _ = text.key
             if of_index != index:
                 continue
             if isinstance(place, int):
@@ -365,6 +384,18 @@ class ResponsesProtocol:
             if together.action == "block":
                 verdict = strongest([verdict, together]) or together
         return verdict
+
+
+def _place(index: Any) -> int:
+    return index if isinstance(index, int) else -1
+
+
+def _put(event: dict[str, Any], path: Path, text: str) -> None:
+    """Put a string where a text of the event stands."""
+    here: Any = event
+    for step in path[:-1]:
+        here = here[step]
+    here[path[-1]] = text
 
 
 def _has_text(name: str, value: Any) -> bool:

@@ -2,6 +2,8 @@
 
 import time
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from dedup.policy import Verdict
@@ -68,14 +70,25 @@ class Service:
             **({"problem": self.gate.problem} if self.gate.problem else {}),
         }
 
-    def admit(self, headers: Any) -> None:
-        """Refuse a request that may not be made, or not now, with a Failure."""
+    def authorise(self, headers: Mapping[str, str]) -> None:
+        """Refuse a request that may not be made, with a Failure."""
         if not self.tokens.allow(headers):
             raise Failure(
                 401, "invalid_api_key", "a valid token is needed", {"WWW-Authenticate": "Bearer"}
             )
-        if self.in_flight > self.settings.max_streams:
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """While a request is answered that has come whole; a Failure if there are too many."""
+        if self.in_flight >= self.settings.max_streams:
             raise Failure(503, "overloaded", "too many requests at once", {"Retry-After": "1"})
+        self.in_flight += 1
+        self.metrics.in_flight.inc()
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            self.metrics.in_flight.dec()
 
 
 class Account:
