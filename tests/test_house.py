@@ -68,6 +68,7 @@ ORDER = [
     "serve.unknown",
     "serve.choice",
     "serve.choices",
+    "serve.items",
     "serve.responses",
     "serve.protocol",
     "serve.upstream",

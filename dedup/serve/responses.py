@@ -18,6 +18,7 @@ from dedup.serve.channel import Channel, TokenQueue
 from dedup.serve.failure import Failure
 from dedup.serve.fields import Path, is_arguments, leaves
 from dedup.serve.gate import Screening
+from dedup.serve.items import Items, Key, Text, place_of
 from dedup.serve.logprobs import tokens_of
 from dedup.serve.sse import Event, encode_event
 from dedup.serve.wire import dumps, garbage, loads
@@ -28,33 +29,6 @@ _LAST: Final = ("response.completed", "response.incomplete", "response.failed")
 # Sound cannot be filtered, only what it says.
 _SOUND: Final = "response.audio."
 _TRANSCRIPT: Final = "response.audio.transcript."
-
-# What the text is called in the event that says it whole.
-_NAMES: Final = {
-    "refusal": "refusal",
-    "function_call_arguments": "arguments",
-    "mcp_call_arguments": "arguments",
-    "custom_tool_call_input": "input",
-    "code_interpreter_call_code": "code",
-}
-
-# The kind of its events, the item, the part, and where in the event it stands.
-_Key = tuple[str, Any, Any, Path]
-
-
-class _Text:
-    """A text of the response: its channel, and where it stands."""
-
-    def __init__(self, key: _Key, channel: Channel) -> None:
-        self.key = key
-        self.channel = channel
-        self.tokens = TokenQueue(channel)
-        self.delta: dict[str, Any] = {}  # the last event that brought some of it
-        self.is_done = False  # whether it was said whole
-
-    @property
-    def name(self) -> str:
-        return _NAMES.get(self.key[0].removeprefix("response."), "text")
 
 
 class _Blocked(Exception):
@@ -67,14 +41,12 @@ class ResponsesProtocol:
     def __init__(self, screening: Screening, annotator: Annotator) -> None:
         self._screening = screening
         self._annotator = annotator
-        self._texts: dict[_Key, _Text] = {}
+        self._texts: dict[Key, Text] = {}
         self._channels: list[Channel] = []
         self._by_source: dict[str, Channel] = {}
         self._pieces: list[str] = []
         self._response: dict[str, Any] = {}
-        self._items: dict[Any, dict[str, Any]] = {}
-        self._open_items: set[Any] = set()
-        self._open_parts: dict[tuple[Any, Any], dict[str, Any]] = {}
+        self._items = Items()
         self._number: int | None = None
         self._verdict: Verdict | None = None
         self.is_over = False
@@ -141,8 +113,8 @@ class ResponsesProtocol:
         return b""
 
     async def _delta(self, given: dict[str, Any], prefix: str, out: list[bytes]) -> None:
-        place = given.get("content_index", given.get("summary_index"))
-        last: _Text | None = None
+        place = place_of(given)
+        last: Text | None = None
         has_more = False
         for leaf in list(leaves(given)):
             if leaf.path[0] != "delta":
@@ -165,11 +137,11 @@ class ResponsesProtocol:
         if any(text.channel.is_over for text in self._texts.values()):
             raise _Blocked
 
-    def _begin(self, key: _Key) -> _Text:
-        text = self._texts[key] = _Text(key, self._channel(is_json="arguments" in key[0]))
+    def _begin(self, key: Key) -> Text:
+        text = self._texts[key] = Text(key, self._channel(is_json="arguments" in key[0]))
         return text
 
-    def _say(self, text: _Text, released: str, out: list[bytes]) -> None:
+    def _say(self, text: Text, released: str, out: list[bytes]) -> None:
         """A delta event with what may still go out of a text."""
         if not released:
             return
@@ -185,7 +157,7 @@ class ResponsesProtocol:
     async def _other(self, given: dict[str, Any], kind: str, out: list[bytes]) -> None:
         index = given.get("output_index")
         if kind.endswith(".done") or kind in _LAST:
-            place = given.get("content_index", given.get("summary_index"))
+            place = place_of(given)
             for text in list(self._texts.values()):
                 _, of_index, of_place, _ = text.key
                 is_meant = (
@@ -198,15 +170,7 @@ class ResponsesProtocol:
                     await self._flush(text, out)
                 text.is_done = text.is_done or is_meant
         await self._repeat(given)
-        if kind in ("response.output_item.added", "response.output_item.done"):
-            self._items[index] = given.get("item") or {}
-            done = kind.endswith("done")
-            (self._open_items.discard if done else self._open_items.add)(index)
-        elif kind.endswith("part.added"):
-            self._open_parts[index, given.get("content_index", given.get("summary_index"))] = given
-        elif kind.endswith("part.done"):
-            place = given.get("content_index", given.get("summary_index"))
-            self._open_parts.pop((index, place), None)
+        self._items.note(given)
         response = given.get("response")
         if isinstance(response, dict):
             self._response = response
@@ -219,7 +183,7 @@ class ResponsesProtocol:
             self.is_over = True
         out.append(self._encoded(given))
 
-    async def _flush(self, text: _Text, out: list[bytes]) -> None:
+    async def _flush(self, text: Text, out: list[bytes]) -> None:
         released = await self._screening.flush(text.channel)
         self._say(text, released, out)
         self._by_source.setdefault(text.channel.given, text.channel)
@@ -233,15 +197,7 @@ class ResponsesProtocol:
                 released = await self._screening.flush(text.channel)
                 if not text.channel.is_over:
                     self._say(text, released, out)
-            if not text.is_done:
-                out.append(self._encoded(self._done(text)))
-        for (index, place), event in list(self._open_parts.items()):
-            part = self._part(event.get("part") or {}, index, place)
-            done = event["type"].removesuffix("added") + "done"
-            out.append(self._encoded(event | {"type": done, "part": part}))
-        for index in sorted(self._open_items, key=_place):
-            item = self._items[index] = self._cut_item(index)
-            event = {"type": "response.output_item.done", "output_index": index, "item": item}
+        for event in self._items.cut(list(self._texts.values())):
             out.append(self._encoded(event))
         self._verdict = await self._judge()
         if self._verdict.error:
@@ -249,55 +205,11 @@ class ResponsesProtocol:
         response = copy.deepcopy(self._response) | {
             "status": "incomplete",
             "incomplete_details": {"reason": "content_filter"},
-            "output": [self._items[index] for index in sorted(self._items, key=_place)],
+            "output": self._items.output,
         }
         self._annotator.annotate(response, self._verdict)
         out.append(self._encoded({"type": "response.incomplete", "response": response}))
         self.is_over = self.is_cut = True
-
-    def _done(self, text: _Text) -> dict[str, Any]:
-        place = {
-            name: value
-            for name, value in text.delta.items()
-            if name in ("item_id", "output_index", "content_index", "summary_index")
-        }
-        lists: dict[str, Any] = {"logprobs": []} if "logprobs" in text.delta else {}
-        return {
-            "type": f"{text.key[0]}.done",
-            **place,
-            text.name: text.channel.out,
-            **lists,
-        }
-
-    def _part(self, part: dict[str, Any], index: Any, place: Any) -> dict[str, Any]:
-        """A part of an item, with what went out of it."""
-        for text in self._texts.values():
-            if text.key[1:3] == (index, place) and text.name in ("text", "refusal"):
-                part = part | {text.name: text.channel.out}
-        return part
-
-    def _cut_item(self, index: Any) -> dict[str, Any]:
-        """An item as far as it went."""
-        item = copy.deepcopy(self._items.get(index, {}))
-        if "status" in item:
-            item["status"] = "incomplete"
-        for text in self._texts.values():
-            prefix, of_index, place, _ = text.key
-            if of_index != index:
-                continue
-            if isinstance(place, int):
-                name = "summary" if "summary" in prefix else "content"
-                parts = item.setdefault(name, [])
-                kind = prefix.removeprefix("response.").replace("reasoning_summary", "summary")
-                if place == len(parts):
-                    parts.append({"type": kind})
-                    if kind == "output_text":
-                        parts[place]["annotations"] = []
-                if place < len(parts):
-                    parts[place][text.name] = text.channel.out
-            else:
-                item[text.name] = text.channel.out
-        return item
 
     def _encoded(self, event: dict[str, Any]) -> bytes:
         """The event with its number."""
@@ -384,10 +296,6 @@ class ResponsesProtocol:
             if together.action == "block":
                 verdict = strongest([verdict, together]) or together
         return verdict
-
-
-def _place(index: Any) -> int:
-    return index if isinstance(index, int) else -1
 
 
 def _put(event: dict[str, Any], path: Path, text: str) -> None:
