@@ -105,6 +105,15 @@ def test_errors_of_the_upstream_keep_their_status(host: Host, status: int, strea
         assert answer.headers["retry-after"] == "7"
 
 
+def test_errors_in_bits_are_read_together(host: Host) -> None:
+    bits = [" ".join(planted().split()[at : at + 10]) for at in range(0, 170, 10)]
+    for body in ({"error": {"message": "no", "details": bits}}, {"choices": bits}):
+        answer = ask(host, host.upstream.script(up.whole(body, status=400)))
+        assert answer.status_code in (400, 502)
+        told = " ".join(re.findall(r'"([^"]*)"', answer.text))
+        assert longest_run(told) <= MAX_LEAK_TOKENS
+
+
 FAULTS: dict[str, Json] = {
     "reset": up.reply(up.RESET),
     "closed": up.reply(up.CLOSE),
@@ -457,6 +466,27 @@ def test_with_a_damaged_index_nothing_is_answered(hosts: Hosts, how: str) -> Non
         assert http.get("/ready").status_code == 503
     model = host.upstream.script(up.whole(up.chat({"content": clean()})))
     assert_is_error(ask(host, model), 503)
+    host.stop()
+
+
+def test_an_index_that_is_cut_under_a_running_server_answers_nothing(hosts: Hosts) -> None:
+    path = hosts.index.parent / "cut while running"
+    shutil.copytree(hosts.index, path)
+    host = hosts(index=path)
+    model = host.upstream.script(up.chat_stream(up.say(planted())))
+    assert streamed(host, model).finish == {0: "content_filter"}
+    files = [file for file in path.rglob("*") if file.is_file()]
+    os.truncate(max(files, key=lambda file: file.stat().st_size), 4096)
+
+    def is_refused() -> bool:
+        try:
+            answer = raw(host, model)
+        except httpx.TransportError:  # the worker that had it mapped is gone
+            return False
+        assert longest_run(answer.text) <= MAX_LEAK_TOKENS
+        return answer.status_code == 503
+
+    assert until(is_refused, 20)
     host.stop()
 
 
