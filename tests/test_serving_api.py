@@ -408,7 +408,7 @@ def test_a_server_that_is_told_to_end_lets_streams_end(hosts: Hosts) -> None:
 
 
 if __name__ == "__main__":
-    # python tests/test_serving_api.py 1000: so many reloads under load.
+    # python tests/test_serving_api.py 1000 2: so many reloads of so many workers under load.
     import sys
     import tempfile
 
@@ -418,10 +418,12 @@ if __name__ == "__main__":
         all_hosts = Hosts(Path(made), Upstream())
         (Path(made) / "own").mkdir()
         try:
-            met = reload_under_load(all_hosts, Path(made) / "own", count=int(sys.argv[1]))
+            reloads, workers = map(int, sys.argv[1:])
+            folder = Path(made) / "own"
+            met = reload_under_load(all_hosts, folder, count=reloads, workers=workers)
         finally:
             all_hosts.stop()
             all_hosts.upstream.stop()
-    print(f"{sys.argv[1]} reloads, {met['requests']} requests, {len(met['failures'])} failures")
+    print(f"{reloads} reloads, {met['requests']} requests, {len(met['failures'])} failures")
     print(*met["failures"][:10], sep="\n")
     sys.exit(bool(met["failures"]))
