@@ -14,7 +14,7 @@ from typing import Any, Final
 from dedup.serve.body import Answer, Receive, Scope, Send, headers_of, read_json, until_gone
 from dedup.serve.choice import Api
 from dedup.serve.failure import Failure
-from dedup.serve.fields import leaves, prompt
+from dedup.serve.fields import prompt
 from dedup.serve.gate import Screening
 from dedup.serve.log import log
 from dedup.serve.protocol import ChoicesProtocol, ResponseProtocol
@@ -282,11 +282,12 @@ class _Exchange:
         if not isinstance(body, dict):
             status = reply.status if 400 <= reply.status < 600 else 502
             raise Failure(status, "upstream_error", "the upstream refused", reply.headers)
-        for leaf in list(leaves(body)):
-            verdict = await screening.check(leaf.text)
-            leaf.put(verdict.text)
+        said = _error_of(body)
+        read = " ".join(str(value) for value in said.values())
+        if (verdict := await screening.check(read)).action in ("redact", "block"):
+            said = {"message": verdict.text, "type": None, "param": None, "code": None}
         self._account.failure = "upstream_refused"
-        await self._answer.json(reply.status, body, self._kept | reply.headers)
+        await self._answer.json(reply.status, {"error": said}, self._kept | reply.headers)
 
     async def _pass_unchecked(self) -> None:
         """Send the upstream's answer as it is, marked."""
@@ -301,6 +302,20 @@ class _Exchange:
             if piece is None:
                 raise Failure(504, "upstream_timeout", "the upstream has stopped answering")
             await self._answer.write(b"", is_last=True)
+
+
+def _error_of(body: dict[str, Any]) -> dict[str, Any]:
+    """What OpenAI's errors tell, of the upstream's; some servers leave out the frame."""
+    error = body.get("error", body)
+    if not isinstance(error, dict):
+        error = {"message": error}
+    told = {name: error.get(name) for name in ("message", "type", "param", "code")}
+    if told["message"] is None:
+        told["message"] = error.get("detail")
+    return {
+        name: value if isinstance(value, str | int | None) else "the upstream refused"
+        for name, value in told.items()
+    }
 
 
 def _refuse_what_cannot_be_filtered(body: dict[str, Any], max_choices: int) -> None:
