@@ -20,6 +20,7 @@ from dedup import __version__
 from dedup.cli_add import failed_parses
 from dedup.cli_index import index_app
 from dedup.cli_options import KeyOption, NoKeyOption, keys_of
+from dedup.cli_serve import serve
 from dedup.errors import DedupError, SourceError
 from dedup.filter import Filter
 from dedup.index import Index
@@ -70,6 +71,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(index_app, name="index", no_args_is_help=True)
+app.command()(serve)
 
 
 def main() -> NoReturn:

@@ -1,11 +1,14 @@
 """The stages composed: a generated text in, a Verdict out."""
 
+from collections.abc import Sequence
+
 from dedup.errors import DedupError
 from dedup.index import Index
 from dedup.policy import Policy, Verdict
-from dedup.stream import MAX_LEAK_TOKENS, StreamFilter
+from dedup.snapshot import Session
+from dedup.stream import FAILURES, MAX_LEAK_TOKENS, StreamFilter
 
-__all__ = ["Filter"]
+__all__ = ["Filter", "Screen"]
 
 
 class Filter:
@@ -17,15 +20,21 @@ class Filter:
         What is protected. It stays the caller's to close.
     policy : Policy, optional
         What counts, and what is done about it; ``Policy.balanced()`` if not given.
+    background : sequence of Index
+        What is permitted: licences, scaffolds, the public domain. A passage that is found here too,
+        word for word over most of it, is exempt.
 
     Notes
     -----
     Holds no state between checks, so one filter may serve many threads.
     """
 
-    def __init__(self, index: Index, policy: Policy | None = None) -> None:
+    def __init__(
+        self, index: Index, policy: Policy | None = None, *, background: Sequence[Index] = ()
+    ) -> None:
         self.index = index
         self.policy = Policy.balanced() if policy is None else policy
+        self.background = tuple(background)
 
     def check(self, output: str, prompt: str | None = None) -> Verdict:
         """The verdict on one output; what the prompt itself supplied is not held against it.
@@ -40,16 +49,7 @@ class Filter:
         ValueError
             If either holds a lone surrogate, which no UTF-8 can say.
         """
-        _check_text("output", output)
-        if prompt is not None:
-            _check_text("prompt", prompt)
-        snapshot = self.index.snapshot  # a commit or a reload may come between the two lines below
-        generation = snapshot.generation
-        try:
-            matches = snapshot.search(output, prompt=prompt)
-        except (DedupError, OSError, MemoryError) as error:
-            return self.policy.judge_error(output, error, index_generation=generation)
-        return self.policy.judge(output, matches, index_generation=generation)
+        return self.screen(prompt).check(output)
 
     def stream(
         self, prompt: str | None = None, *, max_leak_tokens: int = MAX_LEAK_TOKENS
@@ -59,10 +59,62 @@ class Filter:
         Of a passage that the policy suppresses at most `max_leak_tokens` go out before it does; 0
         sends nothing before the end.
         """
+        return self.screen(prompt).stream(max_leak_tokens=max_leak_tokens)
+
+    def screen(self, prompt: str | None = None) -> "Screen":
+        """The filter for several outputs to one prompt, which is read once."""
         if prompt is not None:
             _check_text("prompt", prompt)
+        return Screen(self, prompt)
+
+
+class Screen:
+    """A filter of the outputs to one prompt, all by one generation; made by ``Filter.screen``.
+
+    Threads may share one.
+    """
+
+    def __init__(self, filter: Filter, prompt: str | None) -> None:
+        snapshot = filter.index.snapshot
+        self._policy = filter.policy
+        self._generation = snapshot.generation
+        self._session: Session | None = None
+        self._error: Exception = DedupError()
+        try:
+            background = [index.snapshot.session() for index in filter.background]
+            self._session = snapshot.session(prompt, background)
+        except FAILURES as error:
+            self._error = error
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether the index failed already, so that ``on_error`` decides on all outputs."""
+        return self._session is None
+
+    @property
+    def has_code(self) -> bool:
+        """Whether the index holds any, so that outputs are parsed."""
+        return self._session is not None and self._session.has_code
+
+    def check(self, output: str) -> Verdict:
+        """``Filter.check`` of one output."""
+        _check_text("output", output)
+        error = self._error
+        if self._session is not None:
+            try:
+                matches = self._session.search(output)
+                return self._policy.judge(output, matches, index_generation=self._generation)
+            except FAILURES as caught:
+                error = caught
+        return self._policy.judge_error(output, error, index_generation=self._generation)
+
+    def stream(self, *, max_leak_tokens: int = MAX_LEAK_TOKENS) -> StreamFilter:
+        """``Filter.stream`` of one output."""
         return StreamFilter(
-            self.index.snapshot, self.policy, prompt, max_leak_tokens=max_leak_tokens
+            self._error if self._session is None else self._session,
+            self._policy,
+            max_leak_tokens=max_leak_tokens,
+            index_generation=self._generation,
         )
 
 

@@ -6,12 +6,13 @@ the UTF-8 of one text.
 
 import heapq
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple, get_args
 
 from dedup import _core
 
-__all__ = ["Kind", "Match", "Span", "View", "joined", "match_of"]
+__all__ = ["Kind", "Match", "Span", "View", "joined", "match_of", "without_background"]
 
 View = Literal["text", "code", "ast"]
 Kind = Literal["verbatim", "near", "renamed"]
@@ -20,6 +21,11 @@ _VIEWS: Final[tuple[View, ...]] = get_args(View)
 
 # A match of code is `renamed` from this share of its names on; fewer are edits.
 _RENAMED_SHARE: Final = 0.1
+
+# So much of a passage has to be found in the background, and in so little changed a form: an
+# editor's hand in a licence passes, a public-domain original does not excuse its translation.
+_BACKGROUND_SHARE: Final = 0.8
+_BACKGROUND_IDENTITY: Final = 0.9
 
 
 class Span(NamedTuple):
@@ -62,6 +68,8 @@ class Match:
         common property, however many copies one has.
     supplied : bool
         The prompt held this passage already, so the query only repeats it.
+    background : bool
+        What is permitted to all holds this passage too, word for word over most of it.
     language : str
         Of the document, if it is code: ``python``, ``cpp``; else empty.
     function : str
@@ -98,6 +106,7 @@ class Match:
     sources: int
     owners: int = 1
     supplied: bool = False
+    background: bool = False
     language: str = ""
     function: str = ""
     lines: tuple[int, int] = (0, 0)
@@ -186,3 +195,31 @@ def _recounted(match: Match, near: list[Match]) -> Match:
     ]
     owners = {(other.owner or other.corpus) for other in same}
     return replace(match, sources=len({other.document for other in same}), owners=len(owners))
+
+
+def without_background(matches: list[Match], permitted: Iterable[Match]) -> list[Match]:
+    """The matches, marked where the background, in which others were found, has them too."""
+    spans = sorted(
+        match.query_span
+        for match in permitted
+        if match.kind == "verbatim"
+        or (match.kind == "near" and match.identity >= _BACKGROUND_IDENTITY)
+    )
+    return [
+        replace(match, background=True)
+        if _covered(match.query_span, spans)
+        >= _BACKGROUND_SHARE * (match.query_span.end - match.query_span.start)
+        else match
+        for match in matches
+    ]
+
+
+def _covered(span: Span, spans: Iterable[Span]) -> int:
+    """How many bytes of a span lie in one of others, which are in order."""
+    covered, at = 0, span.start
+    for start, end in spans:
+        start, end = max(start, at), min(end, span.end)
+        if start < end:
+            covered += end - start
+            at = end
+    return covered

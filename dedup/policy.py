@@ -37,6 +37,7 @@ _SCHEMA_VERSION: Final = 1
 
 _ON_ERROR: Final = "on_error"  # the rule a verdict names when the check itself failed
 _PROMPT: Final = "prompt"  # and for a match that only repeats what the prompt supplied
+_BACKGROUND: Final = "background"  # or that is found in what is permitted to all
 _CHOICES: Final = {
     "action": get_args(Action),
     "views": get_args(View),
@@ -86,7 +87,7 @@ class Rule:
     language: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.name or self.name in (_ON_ERROR, _PROMPT):
+        if not self.name or self.name in (_ON_ERROR, _PROMPT, _BACKGROUND):
             raise ValueError(f"a rule needs a name of its own, got {self.name!r}")
         _check_choice("action", self.action, _CHOICES["action"])
         for key in ("views", "kinds"):
@@ -154,7 +155,7 @@ class Verdict:
         Matches that count, each with its rule and action, in the order of the index.
     exempted : tuple of Ruling
         Matches that an ``allow`` rule took out, each with that rule, or ``prompt`` for those that
-        repeat the prompt.
+        repeat the prompt, ``background`` for those that the background has too.
     error : str
         Why the check could not be made, if the policy's ``on_error`` decided; else empty.
     """
@@ -487,8 +488,9 @@ class Policy:
         rulings: list[Ruling] = []
         exempted: list[Ruling] = []
         for match in matches:
-            if match.supplied:
-                exempted.append(Ruling(match, _PROMPT, "allow"))
+            if match.supplied or match.background:
+                name = _PROMPT if match.supplied else _BACKGROUND
+                exempted.append(Ruling(match, name, "allow"))
                 continue
             rule = next((rule for rule in self.rules if rule.fires_on(match)), None)
             if rule is not None:
@@ -515,7 +517,7 @@ class Policy:
 
     def may_suppress(self, match: Match) -> bool:
         """Whether a rule redacts or blocks the match, or could come to if there were more of it."""
-        if match.supplied:
+        if match.supplied or match.background:
             return False
         for rule in self.rules:
             if rule.action in _SUPPRESSING and rule.is_about(match):
@@ -612,7 +614,7 @@ def _tuple(rule: Rule, key: str) -> tuple[str, ...]:
 
 def _ruling_dict(ruling: Ruling) -> dict[str, Any]:
     match = asdict(ruling.match)
-    del match["supplied"]  # told by the rule
+    del match["supplied"], match["background"]  # told by the rule
     return match | {
         "query_span": list(ruling.match.query_span),
         "document_span": list(ruling.match.document_span),

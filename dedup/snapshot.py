@@ -6,7 +6,7 @@ that belongs together. Segments under several keys are searched apart and the ma
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
@@ -23,7 +23,7 @@ from dedup.contents import (
 from dedup.errors import FormatError
 from dedup.key import KeyRing
 from dedup.manifest import FORMAT_VERSION, Entry, Manifest, read_manifest
-from dedup.match import Match, View, joined, match_of
+from dedup.match import Match, View, joined, match_of, without_background
 from dedup.parsers import Parsers
 from dedup.selection import Selection
 from dedup.tombstones import Tombstones, count, is_dead, tombstones, united
@@ -63,10 +63,15 @@ class Session:
     """Queries to one generation, as of one day, that answer to one prompt; made by ``Snapshot``."""
 
     def __init__(
-        self, searchers: list[_Searcher], parsers: Parsers, prompt: str | None = None
+        self,
+        searchers: list[_Searcher],
+        parsers: Parsers,
+        prompt: str | None = None,
+        background: "Sequence[Session]" = (),
     ) -> None:
         self._searchers = searchers
         self._parsers = parsers
+        self._background = background
         self._supplies = [
             None if prompt is None else searcher.core.supply(prompt) for searcher in searchers
         ]
@@ -83,12 +88,16 @@ class Session:
     def search(self, text: str, parsed: "Parsed | None" = None) -> list[Match]:
         """Every passage of `text` that is found in the index; `parsed` is what it was parsed to."""
         ast, units = self.parsed(text) if parsed is None else parsed
-        return joined(
+        matches = joined(
             [
                 searcher.matches(searcher.core.search(text, supply, ast, units))
                 for searcher, supply in zip(self._searchers, self._supplies, strict=True)
             ]
         )
+        if matches and self._background:
+            permitted = [match for other in self._background for match in other.search(text)]
+            matches = without_background(matches, permitted)
+        return matches
 
     def search_batch(self, texts: list[str], threads: int) -> list[list[Match]]:
         """The same of many texts, on so many threads; the prompt is left out of account."""
@@ -233,9 +242,12 @@ class Snapshot:
 
     # ---- searching
 
-    def session(self, prompt: str | None = None) -> Session:
-        """Queries that answer to one prompt, which is read once."""
-        return Session(self._now().searchers, self._parsers, prompt)
+    def session(self, prompt: str | None = None, background: Sequence[Session] = ()) -> Session:
+        """Queries that answer to one prompt, which is read once.
+
+        Passages that are found in the background too are marked as such.
+        """
+        return Session(self._now().searchers, self._parsers, prompt, background)
 
     def search(self, text: str, prompt: str | None = None) -> list[Match]:
         """``Index.search`` in this generation."""

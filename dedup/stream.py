@@ -19,9 +19,9 @@ from typing import Final
 from dedup.errors import DedupError
 from dedup.match import Match, Span
 from dedup.policy import Policy, Verdict
-from dedup.snapshot import Snapshot
+from dedup.snapshot import Session
 
-__all__ = ["MAX_LEAK_TOKENS", "StreamFilter"]
+__all__ = ["FAILURES", "MAX_LEAK_TOKENS", "StreamFilter"]
 
 # With the default scheme every run of words shows before it is longer than this, so that nothing
 # has to be held back for the promise: two strides of tiles, and a tile, less one.
@@ -43,7 +43,8 @@ _SYNTAX_STEP_BYTES: Final = 256
 _SYNTAX_WINDOW_BYTES: Final = 8192
 _SYNTAX_GROWTH: Final = 16
 
-_FAILURES: Final = (DedupError, OSError, MemoryError)
+# What a search that cannot be made ends in; anything else is a mistake of ours.
+FAILURES: Final = (DedupError, OSError, MemoryError)
 
 
 class StreamFilter:
@@ -51,11 +52,10 @@ class StreamFilter:
 
     Parameters
     ----------
-    snapshot : Snapshot
-        What is protected; the stream keeps this generation to its end.
+    session : Session, or an error
+        What is protected, and what the prompt supplied itself; the stream keeps to its generation.
+        Instead of one, why there is none.
     policy : Policy
-    prompt : str, optional
-        What it supplied itself is not held against the text.
     max_leak_tokens : int
         Of a passage that the policy suppresses, at most so many tokens go out before it does. 0:
         nothing goes out before the end. Below `MAX_LEAK_TOKENS` every token is delayed by the
@@ -72,16 +72,16 @@ class StreamFilter:
 
     def __init__(
         self,
-        snapshot: Snapshot,
+        session: Session | Exception,
         policy: Policy,
-        prompt: str | None = None,
         *,
         max_leak_tokens: int = MAX_LEAK_TOKENS,
+        index_generation: int = 0,
     ) -> None:
         if max_leak_tokens < 0:
             raise ValueError(f"max_leak_tokens is a count, got {max_leak_tokens}; 0 sends nothing")
         self._policy = policy
-        self._generation = snapshot.generation
+        self._generation = index_generation
         self._lag = max(0, MAX_LEAK_TOKENS - max_leak_tokens)
         self._is_buffering = max_leak_tokens == 0
         self._data = bytearray()
@@ -99,10 +99,12 @@ class StreamFilter:
         self._decide_at = 0  # token at which what is held is searched again
         self._last_token = 0
         try:
-            self._session = snapshot.session(prompt)
+            if isinstance(session, Exception):
+                raise session
+            self._session = session
             self._core = self._session.stream()
             self._syntax_at = _SYNTAX_STEP_BYTES if self._session.has_code else 0
-        except _FAILURES as error:
+        except FAILURES as error:
             self._fail(error)
 
     # ---- what a host calls
@@ -127,7 +129,7 @@ class StreamFilter:
             try:
                 self._core.feed(data)
                 self._advance()
-            except _FAILURES as error:
+            except FAILURES as error:
                 self._fail(error)
         return self._taken()
 
@@ -143,7 +145,7 @@ class StreamFilter:
                 self._core.finish()
                 self._advance()
             verdict = self._verdict or self._judge(len(self._data))
-        except _FAILURES as error:
+        except FAILURES as error:
             verdict = self._fail(error)
         if verdict.action != "block":
             self._redactions.update(self._policy.redactions(verdict.rulings))
@@ -163,6 +165,14 @@ class StreamFilter:
     def held_bytes(self) -> int:
         """Bytes of the text, in UTF-8, that are neither out nor decided about."""
         return 0 if self.is_over else len(self._data) - self._sent
+
+    def may_search(self, chunk_bytes: int) -> bool:
+        """Whether feeding so much more may search the text held: a matter of milliseconds.
+
+        The first evidence of a passage starts a search too, which no one can foretell.
+        """
+        is_syntax_due = self._syntax_at and len(self._data) + chunk_bytes >= self._syntax_at
+        return bool(self._hold or is_syntax_due) and self._verdict is None
 
     # ---- how it decides
 

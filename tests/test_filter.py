@@ -1,6 +1,6 @@
 """A filter composes search and policy, and fails closed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import Self
 
@@ -100,7 +100,10 @@ class Damaged:
     def snapshot(self) -> Self:
         return self
 
-    def search(self, text: str, prompt: str | None = None) -> list[object]:
+    def session(self, prompt: str | None = None, background: Sequence[object] = ()) -> Self:
+        return self
+
+    def search(self, text: str) -> list[object]:
         raise FormatError("segment-1.dedup: checksum of block 7 does not match")
 
 
@@ -131,7 +134,10 @@ class Moving:
         self.generation += 1
         return now
 
-    def search(self, text: str, prompt: str | None = None) -> list[object]:
+    def session(self, prompt: str | None = None, background: Sequence[object] = ()) -> Self:
+        return self
+
+    def search(self, text: str) -> list[object]:
         self.searched.append(self.generation)
         return []
 
@@ -140,3 +146,41 @@ def test_verdict_tells_the_generation_that_was_searched() -> None:
     index = Moving()
     verdicts = [Filter(index).check("text") for _ in range(3)]
     assert [verdict.index_generation for verdict in verdicts] == index.searched == [0, 1, 2]
+
+
+@pytest.fixture(scope="module")
+def background(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    path = tmp_path_factory.mktemp("background") / "permitted.idx"
+    with Index.create(path, key=None) as writer:
+        writer.add([Document("public", PROTECTED + " " + HARMLESS)])
+        writer.commit()
+    with Index.open(path, key=None) as opened:
+        yield opened
+
+
+def test_what_the_background_has_too_is_exempt_and_named_so(
+    index: Index, background: Index
+) -> None:
+    filter = Filter(index, background=[background])
+    verdict = filter.check(PROTECTED)
+    assert (verdict.action, verdict.rule) == ("allow", "background")
+    assert verdict.exempted[0].match.document == "moby"
+    stream = filter.stream()
+    released = "".join(stream.feed(word + " ") for word in PROTECTED.split(" "))
+    rest, verdict = stream.flush()
+    assert (released + rest).strip() == PROTECTED and verdict.rule == "background"
+
+
+def test_background_that_is_another_text_exempts_nothing(index: Index, background: Index) -> None:
+    words = PROTECTED.split()
+    words[::4] = ["something"] * len(words[::4])  # an edited copy is no copy of what is permitted
+    assert Filter(index, background=[background]).check(" ".join(words)).action == "block"
+    unrelated = Filter(index, background=[index]).check(HARMLESS)
+    assert unrelated.action == "allow" and unrelated.rule is None
+
+
+def test_a_screen_reads_the_prompt_once_for_several_outputs(index: Index) -> None:
+    screen = Filter(index).screen(f"Summarise this: {PROTECTED}")
+    assert screen.check(PROTECTED).rule == "prompt"
+    stream = screen.stream()
+    assert "".join([stream.feed(PROTECTED), stream.flush()[0]]) == PROTECTED

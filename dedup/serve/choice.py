@@ -1,0 +1,126 @@
+"""One choice of a response: the channels of its texts, their tokens, and the verdict on them."""
+
+from typing import Any, Final, Literal
+
+from dedup.policy import Verdict
+from dedup.serve.annotation import strongest
+from dedup.serve.channel import Channel, TokenQueue
+from dedup.serve.failure import Failure
+from dedup.serve.fields import Path, is_arguments
+from dedup.serve.gate import Screening
+from dedup.serve.logprobs import joined, split
+from dedup.serve.unknown import Unknown
+
+__all__ = ["Api", "Choice"]
+
+Api = Literal["chat", "completions"]
+
+# Texts that tokens in ``logprobs.content`` may be of.
+_SPOKEN: Final = ("content", "reasoning", "reasoning_content")
+
+
+class Choice:
+    """What is known of a choice.
+
+    Attributes
+    ----------
+    channels : dict
+        Of its texts, by where they stand.
+    unknown : Unknown
+        Reads the rest of its strings.
+    pieces : list of str
+        Of all its texts as they came.
+    has_role : bool
+        Whether its role was said.
+    is_done, is_ended : bool
+        Whether nothing more of it goes out, or comes in.
+    verdict : Verdict or None
+        Set by ``judge``.
+    """
+
+    def __init__(self, api: Api, index: int, screening: Screening) -> None:
+        self._api = api
+        self._screening = screening
+        self._tokens: dict[Path, TokenQueue] = {}
+        self.index = index
+        self.channels: dict[Path, Channel] = {}
+        self.unknown = Unknown(screening)
+        self.pieces: list[str] = []
+        self.has_role = False
+        self.is_done = False
+        self.is_ended = False
+        self.verdict: Verdict | None = None
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether it was judged to be."""
+        return self.verdict is not None and self.verdict.action == "block"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether one of its texts was blocked."""
+        return any(channel.is_over for channel in self._read)
+
+    @property
+    def out_bytes(self) -> int:
+        """How much of its texts went out."""
+        return sum(channel.decided for channel in self.channels.values())
+
+    def channel(self, path: Path) -> Channel:
+        """The channel of the text that stands there."""
+        channel = self.channels.get(path)
+        if channel is None:
+            kind: Literal["text", "arguments"] = "arguments" if is_arguments(path) else "text"
+            channel = self.channels[path] = self._screening.channel(kind)
+        return channel
+
+    async def judge(self, *, is_whole: bool = False) -> Verdict:
+        """The verdict: on each of its texts, and on all of them as they came.
+
+        Raises
+        ------
+        Failure
+            If it could not be checked, and must not pass then.
+        """
+        for channel in self._read:
+            await self._screening.flush(channel)
+        verdicts = [channel.verdict for channel in self._read if channel.verdict]
+        verdict = strongest(verdicts) or await self._screening.check("")
+        if len(self.channels) > 1 and verdict.action != "block":
+            # Pieces of a stream go on in the middle of a word, whole texts do not.
+            together = await self._screening.check(("\n" if is_whole else "").join(self.pieces))
+            if together.action == "block":
+                verdict = strongest([verdict, together]) or together
+        if verdict.error and verdict.action == "block":
+            raise Failure(500, "filter_error", "the filter failed")
+        self.verdict, self.is_done = verdict, True
+        return verdict
+
+    @property
+    def _read(self) -> list[Channel]:
+        return [*self.channels.values(), *self.unknown.channels]
+
+    # ---- log-probabilities
+
+    def queue(self, logprobs: Any, root: str, last: Path | None = None) -> None:
+        """Let tokens wait for their text: a refusal, or what was said last, below `root`."""
+        if not isinstance(logprobs, dict):
+            return
+        for name, tokens in split(logprobs).items():
+            path: Path = (root, "refusal" if name == "refusal" else "content")
+            if self._api == "completions":
+                path = ("text",)
+            elif name == "content" and last is not None and last[-1] in _SPOKEN:
+                path = last
+            queue = self._tokens.get(path)
+            if queue is None:
+                queue = self._tokens[path] = TokenQueue(self.channel(path))
+            queue.add(tokens)
+
+    def put_logprobs(self, given: dict[str, Any]) -> None:
+        """Put in what is known of tokens whose text is out by now."""
+        for path, queue in self._tokens.items():
+            if entries := queue.take():
+                name = "text" if self._api == "completions" else "content"
+                name = "refusal" if path[-1] == "refusal" else name
+                given["logprobs"] = joined(given.get("logprobs"), name, entries)
