@@ -295,6 +295,15 @@ def test_channels_are_read_by_themselves(host: Host) -> None:
     assert seen.finish == {0: "content_filter"}
 
 
+def test_words_that_take_turns_in_two_texts_are_stopped_while_they_come(host: Host) -> None:
+    words = up.words(planted(before=5, length=200))
+    names = ("content", "reasoning_content")
+    parts = [{"delta": {names[at % 2]: word}} for at, word in enumerate(words)]
+    seen = streamed(host, host.upstream.script(up.chat_stream(parts)))
+    assert seen.finish == {0: "content_filter"}
+    assert len(seen.everything.split()) < 50  # a rule takes 24 words in a row to block
+
+
 def escapes(text: str, how: str) -> str:
     """Arguments in JSON that hold a text."""
     if how == "plain":

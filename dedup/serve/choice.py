@@ -46,6 +46,8 @@ class Choice:
         self.channels: dict[Path, Channel] = {}
         self.unknown = Unknown(screening)
         self.pieces: list[str] = []
+        self._together: Channel | None = None  # reads all texts in a row, once there are several
+        self._joined = 0  # pieces that it has read
         self.has_role = False
         self.is_done = False
         self.is_ended = False
@@ -58,7 +60,7 @@ class Choice:
 
     @property
     def is_over(self) -> bool:
-        """Whether one of its texts was blocked."""
+        """Whether one of its texts was blocked, or all of them in a row."""
         return any(channel.is_over for channel in self._read)
 
     @property
@@ -73,6 +75,22 @@ class Choice:
             kind: Literal["text", "arguments"] = "arguments" if is_arguments(path) else "text"
             channel = self.channels[path] = self._screening.channel(kind)
         return channel
+
+    async def read_on(self, piece: str) -> None:
+        """Take note of a piece of one of its texts: words apart in several are a text together.
+
+        Raises
+        ------
+        Failure
+            If it could not be checked.
+        """
+        self.pieces.append(piece)
+        if len(self.channels) > 1:
+            if self._together is None:
+                self._together = self._screening.channel()
+            new = "".join(self.pieces[self._joined :])
+            self._joined = len(self.pieces)
+            await self._screening.feed(self._together, new)
 
     async def judge(self, *, is_whole: bool = False) -> Verdict:
         """The verdict: on each of its texts, and on all of them as they came.
@@ -98,7 +116,8 @@ class Choice:
 
     @property
     def _read(self) -> list[Channel]:
-        return [*self.channels.values(), *self.unknown.channels]
+        together = [self._together] if self._together and self._together.is_over else []
+        return [*self.channels.values(), *self.unknown.channels, *together]
 
     # ---- log-probabilities
 

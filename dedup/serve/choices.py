@@ -186,7 +186,7 @@ class Choices:
                 continue
             channel = choice.channel(leaf.path)
             released = await self._screening.feed(channel, piece)
-            choice.pieces.append(piece)
+            await choice.read_on(piece)
             leaf.put(released)
             last = leaf.path
             fed += 1
