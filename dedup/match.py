@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 from dedup import _core
 
-__all__ = ["Kind", "Match", "Span", "View", "joined", "match_of", "without_background"]
+__all__ = ["Kind", "Match", "Span", "View", "joined", "match_of", "with_background"]
 
 View = Literal["text", "code", "ast"]
 Kind = Literal["verbatim", "near", "renamed"]
@@ -197,7 +197,7 @@ def _recounted(match: Match, near: list[Match]) -> Match:
     return replace(match, sources=len({other.document for other in same}), owners=len(owners))
 
 
-def without_background(matches: list[Match], permitted: Iterable[Match]) -> list[Match]:
+def with_background(matches: list[Match], permitted: Iterable[Match]) -> list[Match]:
     """The matches, marked where the background, in which others were found, has them too."""
     spans = sorted(
         match.query_span

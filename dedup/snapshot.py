@@ -23,7 +23,7 @@ from dedup.contents import (
 from dedup.errors import FormatError
 from dedup.key import KeyRing
 from dedup.manifest import FORMAT_VERSION, Entry, Manifest, read_manifest
-from dedup.match import Match, View, joined, match_of, without_background
+from dedup.match import Match, View, joined, match_of, with_background
 from dedup.parsers import Parsers
 from dedup.selection import Selection
 from dedup.tombstones import Tombstones, count, is_dead, tombstones, united
@@ -96,7 +96,7 @@ class Session:
         )
         if matches and self._background:
             permitted = [match for other in self._background for match in other.search(text)]
-            matches = without_background(matches, permitted)
+            matches = with_background(matches, permitted)
         return matches
 
     def search_batch(self, texts: list[str], threads: int) -> list[list[Match]]:
