@@ -28,6 +28,8 @@ ORDER = [
     "repository",
     "gitignore",
     "source",
+    "partition",
+    "engine",
     "grammars",
     "parse_worker",
     "syntax",
