@@ -2,6 +2,7 @@
 
 from dedup.contents import IndexedDocument
 from dedup.diff import Difference, diff
+from dedup.document import Document
 from dedup.errors import (
     Blocked,
     CommitInDoubt,
@@ -18,7 +19,6 @@ from dedup.key import Key
 from dedup.match import Match, Span
 from dedup.policy import Policy, Rule, Verdict
 from dedup.snapshot import Snapshot
-from dedup.source import Document
 from dedup.stream import StreamFilter
 
 __all__ = [
