@@ -91,7 +91,7 @@ def test_damaged_packing_is_a_problem_after_what_could_be_read(tmp_path: Path, e
         assert len(found.documents) > 1000
     cut, none = found.problems
     name = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz"}[ending]
-    assert f"after line {len(found.documents)}: damaged {name} (" in cut
+    assert f": damaged {name} (" in cut
     assert f"none.txt{ending}: damaged {name} (" in none
     assert none.endswith("; get it again or leave it out")
 
