@@ -27,6 +27,7 @@ ORDER = [
     "licence",
     "evidence",
     "repository",
+    "remote",
     "gitignore",
     "reading",
     "tree",
