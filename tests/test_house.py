@@ -30,6 +30,7 @@ ORDER = [
     "source",
     "partition",
     "engine",
+    "ray_engine",
     "grammars",
     "parse_worker",
     "syntax",
