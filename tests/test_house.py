@@ -29,6 +29,7 @@ ORDER = [
     "gitignore",
     "source",
     "partition",
+    "engine_worker",
     "engine",
     "grammars",
     "parse_worker",
