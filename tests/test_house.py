@@ -56,6 +56,8 @@ ORDER = [
     "policy",
     "stream",
     "filter",
+    "scanning.row",
+    "scanning.scanner",
     "scan",
     "serve.settings",
     "serve.failure",
