@@ -32,6 +32,7 @@ ORDER = [
     "batch",
     "engine_worker",
     "engine",
+    "ray_engine",
     "grammars",
     "parse_worker",
     "syntax",
