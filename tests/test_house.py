@@ -103,6 +103,7 @@ ORDER = [
     "cli_options",
     "cli_add",
     "cli_index",
+    "cli_scan",
     "cli_serve",
     "cli",
     "__main__",
