@@ -18,7 +18,7 @@ import os
 import string
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -557,6 +557,11 @@ class Policy:
         """What stands for the passages to be redacted, in order: disjoint spans and notices."""
         matches = [ruling.match for ruling in rulings if ruling.action == "redact"]
         return [(span, _fill(self.notice, match)) for span, match in _unions(matches)]
+
+    def without(self, query: str, rulings: Iterable[Ruling]) -> str:
+        """The query with the notice in place of every passage that is redacted or blocked."""
+        suppressed = (ruling for ruling in rulings if ruling.action in _SUPPRESSING)
+        return self._redact(query, (replace(ruling, action="redact") for ruling in suppressed))
 
     def judge_error(
         self, query: str, error: BaseException, *, index_generation: int = 0

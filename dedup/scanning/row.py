@@ -9,7 +9,8 @@
     matches             what counts, each as in ``Verdict.to_dict``: document, corpus, licence,
                         owner, url, view, kind, query_span, document_span, tokens, run, identity,
                         containment, jaccard, sources, owners, language, function, lines,
-                        distinct, shared_names, consistency, rule, action
+                        distinct, shared_names, consistency, rule, action; and of
+                        ``excerpt.evidence_of``: place, fingerprint
     exempted            what an allow rule, or the background, took out; the same fields
     error               what could not be read or judged, where, and why; else empty
     note                what was judged by less than all views, and why; else empty
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dedup.document import SourceProblem
 from dedup.errors import DedupError
+from dedup.excerpt import Place, evidence_of
 from dedup.policy import Verdict
 
 if TYPE_CHECKING:
@@ -47,13 +49,24 @@ Row: TypeAlias = dict[str, Any]
 _UNSAFE: Final = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
-def row_of(document: str, size: int, verdict: Verdict, note: str = "") -> Row:
-    """The row of a document of that id and size in bytes, on which this is the verdict."""
+def row_of(
+    document: str, text: str, size: int, verdict: Verdict, note: str = "", *, excerpts: bool = False
+) -> Row:
+    """The row of a document of that id, text and size in bytes, on which this is the verdict.
+
+    With `excerpts` each match holds its passage too, for reports that show it.
+    """
     if verdict.error:
-        return error_row(
-            document, f"{document}: the check could not be made: {verdict.error}", size
-        )
-    told = verdict.to_dict() if verdict.rulings or verdict.exempted else None
+        error = f"{document}: the check could not be made: {verdict.error}"
+        return error_row(document, error, size)
+    matches: list[dict[str, Any]] = []
+    exempted: list[dict[str, Any]] = []
+    if verdict.rulings or verdict.exempted:
+        told = verdict.to_dict()
+        matches, exempted = told["matches"], told["exempted"]
+        evidence = evidence_of(text, [*verdict.rulings, *verdict.exempted], excerpts=excerpts)
+        for ruling, more in zip([*matches, *exempted], evidence, strict=True):
+            ruling.update(more)
     return {
         "schema_version": ROW_SCHEMA_VERSION,
         "document": document,
@@ -61,8 +74,8 @@ def row_of(document: str, size: int, verdict: Verdict, note: str = "") -> Row:
         "rule": verdict.rule,
         "bytes": size,
         "index_generation": verdict.index_generation,
-        "matches": told["matches"] if told else [],
-        "exempted": told["exempted"] if told else [],
+        "matches": matches,
+        "exempted": exempted,
         "error": "",
         "note": note,
     }
@@ -140,6 +153,8 @@ def row_schema() -> "pa.Schema":
         ("consistency", share),
         ("rule", text),
         ("action", text),
+        ("place", pa.struct([(name, count) for name in Place.__dataclass_fields__])),
+        ("fingerprint", text),
     ]
     matches = pa.list_(pa.struct(match))
     return pa.schema(

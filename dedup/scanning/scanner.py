@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from dedup.baseline import Baseline
 from dedup.document import Document
 from dedup.index import Index
+from dedup.match import Match
 from dedup.policy import Policy, Verdict
 from dedup.scanning.row import Row, row_of
 from dedup.stream import FAILURES
@@ -38,10 +40,12 @@ class Judged:
     verdict: Verdict
     note: str = ""
 
-    @property
-    def row(self) -> Row:
-        """What a scan says of it."""
-        return row_of(self.document.id, self.bytes, self.verdict, self.note)
+    def row(self, *, excerpts: bool = False) -> Row:
+        """What a scan says of it; see ``row``."""
+        document = self.document
+        return row_of(
+            document.id, document.text, self.bytes, self.verdict, self.note, excerpts=excerpts
+        )
 
 
 class Scanner:
@@ -55,6 +59,8 @@ class Scanner:
         ``Policy.balanced()`` if not given.
     background : sequence of Index
         What is permitted, as in ``Filter``.
+    baseline : Baseline, optional
+        What was found and accepted before; it counts no more.
 
     Notes
     -----
@@ -63,11 +69,17 @@ class Scanner:
     """
 
     def __init__(
-        self, index: Index, policy: Policy | None = None, *, background: Sequence[Index] = ()
+        self,
+        index: Index,
+        policy: Policy | None = None,
+        *,
+        background: Sequence[Index] = (),
+        baseline: Baseline | None = None,
     ) -> None:
         snapshot = index.snapshot
         self.policy = Policy.balanced() if policy is None else policy
         self.generation = snapshot.generation
+        self._baseline = baseline
         self._session = snapshot.session(
             background=[other.snapshot.session() for other in background]
         )
@@ -76,7 +88,7 @@ class Scanner:
         """The row of each document; lazy, a batch at a time."""
         for batch in batches(documents):
             for judged in self.judge(batch):
-                yield judged.row
+                yield judged.row()
 
     def judge(self, documents: Sequence[Document]) -> list[Judged]:
         """The verdict on each document of one batch."""
@@ -94,11 +106,18 @@ class Scanner:
             Judged(
                 document,
                 size_of(document.text),
-                self.policy.judge(document.text, matches, index_generation=self.generation),
+                self._verdict(document, matches),
                 failed and f"judged by words and lexemes where code did not parse: {failed}",
             )
             for document, matches, (_, failed) in zip(documents, found, parses, strict=True)
         ]
+
+    def _verdict(self, document: Document, matches: list[Match]) -> Verdict:
+        text = document.text
+        verdict = self.policy.judge(text, matches, index_generation=self.generation)
+        if self._baseline is not None:
+            verdict = self._baseline.accept(document.id, text, verdict, self.policy)
+        return verdict
 
     def _judge_alone(self, document: Document) -> Judged:
         try:
