@@ -1,17 +1,20 @@
 """What the commands on an index have in common: their group, their options, the keys these name."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from dedup.key import Key
+from dedup.policy import Action
 from dedup.report import printable
 
 __all__ = [
     "CorpusOption",
     "DocumentOption",
+    "FailOn",
     "FormatOption",
     "IndexArgument",
     "KeyOption",
@@ -56,6 +59,22 @@ LicenceOption = Annotated[
     list[str] | None,
     typer.Option("--licence", metavar="PATTERN", help="Documents under these licences."),
 ]
+
+
+class FailOn(StrEnum):
+    """The weakest action that makes the exit status 1, strongest first."""
+
+    never = "never"
+    block = "block"
+    redact = "redact"
+    flag = "flag"
+
+    def holds_for(self, action: Action | None) -> bool:
+        """Whether a text that meets the action does not pass."""
+        actions = list(FailOn)
+        return action in actions[1 : actions.index(self) + 1]
+
+
 FormatOption = Annotated[
     Literal["text", "jsonl"], typer.Option("--format", help="How to print: a line each.")
 ]

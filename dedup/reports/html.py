@@ -228,8 +228,8 @@ def _side(excerpt: Excerpt, pieces: Iterable[Piece]) -> Side:
         lines[-1].append((first, mark))
         lines += [[(line, mark)] for line in others]
     shown = [[(text, mark) for text, mark in line if text] for line in lines]
-    first = next((n for n, line in enumerate(shown) if any(text.strip() for text, _ in line)), 0)
-    return Side(excerpt.first_line + first, shown[first:], excerpt.left_out)
+    blank = next((n for n, line in enumerate(shown) if any(text.strip() for text, _ in line)), 0)
+    return Side(excerpt.first_line + blank, shown[blank:], excerpt.left_out)
 
 
 def _choices(cards: Iterable[Card], name: str) -> list[str]:
