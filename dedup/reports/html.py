@@ -32,11 +32,11 @@ __all__ = ["About", "Card", "Side", "html_report"]
 
 # Shown in full: the gravest. A page of so many takes some ten megabytes and opens in a second.
 _MAX_FINDINGS: Final = 1000
-_MAX_GROUPS: Final = 50
+_MAX_GROUPS: Final = 20
 _MAX_SOURCES: Final = 10
 _MAX_NAMES: Final = 24
 # Longer names, of whatever, say no more to a reader.
-_MAX_NAME: Final = 300
+_MAX_NAME: Final = 200
 # Up to so many are open from the beginning.
 _FEW: Final = 8
 
