@@ -12,7 +12,7 @@ import typer
 
 from dedup.baseline import Baseline, Census
 from dedup.cli_add import failed_parses
-from dedup.cli_options import FailOn, KeyOption, NoKeyOption, keys_of
+from dedup.cli_options import FailOn, KeyOption, NoKeyOption, fails, keys_of
 from dedup.errors import SourceError
 from dedup.filter import Filter
 from dedup.index import Index
@@ -145,7 +145,7 @@ def check(
             elif format in (Format.json, Format.jsonl):
                 pieces = _objects(shown, 2 if format is Format.json else None)
             else:
-                pieces = _report(format, checked, originals if source else None, about)
+                pieces = _report(format, checked, originals, about)
             for piece in pieces:
                 stream.write(piece)
                 stream.flush()
@@ -206,7 +206,7 @@ class _Run:
             if verdict.error:
                 print_error(f"{name}: the check could not be made: {verdict.error}")
                 self.status = _FAILED
-            elif self._fail_on.holds_for(verdict.action):
+            elif fails(verdict.action, self._fail_on):
                 self.status = self.status or 1
             yield checked
 
@@ -249,7 +249,7 @@ def _objects(checked: Iterable[_Checked], indent: int | None) -> Iterator[str]:
 
 
 def _report(
-    format: Format, checked: Iterable[_Checked], originals: Originals | None, about: tuple[str, str]
+    format: Format, checked: Iterable[_Checked], originals: Originals, about: tuple[str, str]
 ) -> Iterator[str]:
     """The formats that are about all texts together."""
     # Here, as what they import takes longer than to check a file.

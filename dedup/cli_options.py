@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from dedup.engine import Engine, LocalEngine
 from dedup.key import Key
-from dedup.policy import Action
 from dedup.report import printable
 
 __all__ = [
@@ -17,10 +17,14 @@ __all__ = [
     "FailOn",
     "FormatOption",
     "IndexArgument",
+    "JobsOption",
     "KeyOption",
     "LicenceOption",
     "NoKeyOption",
     "OwnerOption",
+    "RayOption",
+    "engine_of",
+    "fails",
     "index_app",
     "keys_of",
     "made_or_loaded",
@@ -59,6 +63,20 @@ LicenceOption = Annotated[
     list[str] | None,
     typer.Option("--licence", metavar="PATTERN", help="Documents under these licences."),
 ]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Worker processes; by default one for each core."),
+]
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Spread the work over a Ray cluster: its host:port, auto, or local for this machine.",
+    ),
+]
+FormatOption = Annotated[
+    Literal["text", "jsonl"], typer.Option("--format", help="How to print: a line each.")
+]
 
 
 class FailOn(StrEnum):
@@ -69,15 +87,20 @@ class FailOn(StrEnum):
     redact = "redact"
     flag = "flag"
 
-    def holds_for(self, action: Action | None) -> bool:
-        """Whether a text that meets the action does not pass."""
-        actions = list(FailOn)
-        return action in actions[1 : actions.index(self) + 1]
+
+def fails(action: str, fail_on: FailOn) -> bool:
+    """Whether the action makes the exit status 1."""
+    actions = list(FailOn)
+    return action in actions[1 : actions.index(fail_on) + 1]
 
 
-FormatOption = Annotated[
-    Literal["text", "jsonl"], typer.Option("--format", help="How to print: a line each.")
-]
+def engine_of(jobs: int | None, ray: str | None) -> Engine:
+    """Where the work is done, as the options say."""
+    if ray is None:
+        return LocalEngine(jobs)
+    from dedup.ray_engine import RayEngine  # here, as few have Ray
+
+    return RayEngine(ray, jobs)
 
 
 def keys_of(keys: list[Path] | None, no_key: bool) -> list[Key] | Literal["default"] | None:

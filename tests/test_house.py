@@ -110,6 +110,7 @@ ORDER = [
     "cli_options",
     "cli_add",
     "cli_index",
+    "cli_scan",
     "cli_serve",
     "cli_check",
     "cli",

@@ -140,7 +140,7 @@ def html_report(
         groupings=[(name, tally.groups(name)) for name in GROUPINGS],
         cards=cards,
         choices={name: _choices(cards, name) for name in ("corpus", "owner", "licence")},
-        has_originals=originals is not None,
+        has_originals=originals is not None and originals.has_sources,
         style=style,
         script=script,
         style_hash=_hash(style),
@@ -176,7 +176,7 @@ def _gravest(findings: Iterable[tuple[int, Finding]]) -> list[tuple[int, Finding
 
 def _cards(found: list[tuple[int, Finding]], originals: Originals | None) -> Iterator[Card]:
     excerpts: dict[int, Excerpt] = {}
-    if originals is not None:
+    if originals is not None and originals.has_sources:
         wanted: dict[str, list[tuple[int, Finding]]] = {}
         for number, finding in found:
             wanted.setdefault(finding.match.document, []).append((number, finding))

@@ -25,7 +25,7 @@ from dedup.scanning.checkpoint import Checkpoint
 from dedup.scanning.row import Row, row_schema
 from dedup.scanning.work import Done
 
-__all__ = ["ROWS", "Outputs", "RowWriter", "StreamOutput", "writer_of"]
+__all__ = ["ROWS", "Outputs", "RowWriter", "StreamOutput", "write_parquet", "writer_of"]
 
 # The outputs, as they are called in Done and in a checkpoint.
 ROWS: Final = "rows"
@@ -194,10 +194,11 @@ def writer_of(path: Path) -> RowWriter | None:
     if path.suffix.lower() != ".parquet":
         return None
     row_schema()
-    return _write_parquet
+    return write_parquet
 
 
-def _write_parquet(rows: Iterator[Row], file: BinaryIO) -> None:
+def write_parquet(rows: Iterator[Row], file: BinaryIO) -> None:
+    """The RowWriter of Parquet."""
     import pyarrow as pa  # here, as it is optional and slow to load
     import pyarrow.parquet as pq
 

@@ -10,9 +10,10 @@ import platform
 import resource
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import Final, cast
 
 from dedup.baseline import Baseline
@@ -194,8 +195,13 @@ def process_name() -> str:
 
 def peak_memory() -> int:
     """The most memory this process had so far, in bytes."""
+    # Not ru_maxrss where it can be helped: there it began with that of the process it came from.
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) << 10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return peak if sys.platform == "darwin" else peak << 10
 
 
 def _read(task: Task, tally: Tally) -> Iterator[Document | SourceProblem]:
