@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +11,7 @@ import typer
 
 from dedup.document import Document
 from dedup.encoding import Encoding
+from dedup.engine import Engine, LocalEngine
 from dedup.key import Key
 from dedup.reading import Reading
 from dedup.report import printable
@@ -18,17 +20,22 @@ __all__ = [
     "CorpusOption",
     "DocumentOption",
     "EncodingOption",
+    "FailOn",
     "FieldOption",
     "FormatOption",
     "IdFieldOption",
     "IndexArgument",
+    "JobsOption",
     "KeyOption",
     "LicenceOption",
     "NoKeyOption",
     "OwnerOption",
+    "RayOption",
     "RevisionOption",
     "SourcesArgument",
     "TextFieldOption",
+    "engine_of",
+    "fails",
     "index_app",
     "keys_of",
     "made_or_loaded",
@@ -67,6 +74,17 @@ OwnerOption = Annotated[
 LicenceOption = Annotated[
     list[str] | None,
     typer.Option("--licence", metavar="PATTERN", help="Documents under these licences."),
+]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Worker processes; by default one for each core."),
+]
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Spread the work over a Ray cluster: its host:port, auto, or local for this machine.",
+    ),
 ]
 SourcesArgument = Annotated[
     list[str],
@@ -110,6 +128,30 @@ RevisionOption = Annotated[
 FormatOption = Annotated[
     Literal["text", "jsonl"], typer.Option("--format", help="How to print: a line each.")
 ]
+
+
+class FailOn(StrEnum):
+    """The weakest action that makes the exit status 1, strongest first."""
+
+    never = "never"
+    block = "block"
+    redact = "redact"
+    flag = "flag"
+
+
+def fails(action: str, fail_on: FailOn) -> bool:
+    """Whether the action makes the exit status 1."""
+    actions = list(FailOn)
+    return action in actions[1 : actions.index(fail_on) + 1]
+
+
+def engine_of(jobs: int | None, ray: str | None) -> Engine:
+    """Where the work is done, as the options say."""
+    if ray is None:
+        return LocalEngine(jobs)
+    from dedup.ray_engine import RayEngine  # here, as few have Ray
+
+    return RayEngine(ray, jobs)
 
 
 def reading_of(
