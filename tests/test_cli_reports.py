@@ -117,3 +117,19 @@ def test_quiet_tells_only_what_does_not_pass(
     ran = run("check", "fine.txt", "copy.txt", "--index", books, "-q")
     assert ran.status == 1 and ran.out.startswith("BLOCK  copy.txt")
     assert run("check", "empty.txt", "--index", books).status == 2
+
+
+def test_scan_makes_the_same_reports(run: Run, books: Path, tmp_path: Path) -> None:
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs/copy.txt").write_text(f"{HARMLESS}\n\n{PROTECTED}")
+    scan = ("scan", "outputs", "--index", books, "--quiet", "--jobs", "1")
+    page = run(*scan, "-o", "report.html", "--source", "books")
+    assert (page.status, page.out, page.err) == (1, "", "")
+    html = (tmp_path / "report.html").read_text()
+    assert "The original" in html and "outputs/copy.txt" in html
+    result = json.loads(run(*scan, "--format", "sarif").out)["runs"][0]["results"][0]
+    assert result["locations"][0]["physicalLocation"]["region"]["startLine"] == 3
+    annotated = run(*scan, "--format", "github")
+    assert annotated.out.startswith("::error file=outputs/copy.txt,line=3,")
+    run(*scan, "--write-baseline", "known")
+    assert run(*scan, "--baseline", "known").status == 0
