@@ -34,9 +34,9 @@ ORDER = [
     "rows",
     "forms",
     "partition",
+    "source",
     "batch",
     "engine_worker",
-    "source",
     "engine",
     "ray_engine",
     "grammars",
@@ -59,6 +59,8 @@ ORDER = [
     "diff",
     "exchange",
     "merging",
+    "draft",
+    "builder",
     "writer",
     "index",
     "policy",
@@ -71,6 +73,8 @@ ORDER = [
     "scanning.scanner",
     "scanning.tally",
     "scanning.work",
+    "scanning.portable",
+    "arrow",
     "scanning.checkpoint",
     "scanning.outputs",
     "scan",
@@ -220,7 +224,7 @@ FILE_CALLS = {
 
 
 @pytest.mark.parametrize(
-    "module", ["exchange", "index", "manifest", "merging", "snapshot", "writer"]
+    "module", ["draft", "exchange", "index", "manifest", "merging", "snapshot", "writer"]
 )
 def test_files_of_an_index_are_touched_through_its_storage_only(module: str) -> None:
     tree = ast.parse((PACKAGE / f"{module}.py").read_text())
