@@ -964,7 +964,7 @@ py::tuple find_windows(const Array<std::uint8_t>& texts, const Array<std::uint64
   const auto sizes = view(tokens, "tokens");
   const auto from = view(starts, "starts");
   const auto windows_of = view(counts, "counts");
-  dedup::Windows windows;
+  dedup::FoundWindows windows;
   {
     const py::gil_scoped_release released;
     windows = dedup::find_windows(block, sizes, from, windows_of, min_tokens);
@@ -973,13 +973,36 @@ py::tuple find_windows(const Array<std::uint8_t>& texts, const Array<std::uint64
                         owned(std::move(windows.before)), owned(std::move(windows.after)));
 }
 
+py::tuple group_windows(const Array<std::uint64_t>& hashes, const Array<std::uint32_t>& at,
+                        const Array<std::uint32_t>& before, const Array<std::uint32_t>& after,
+                        const Array<std::uint8_t>& is_dropped, const Array<std::uint64_t>& by,
+                        std::uint32_t max_copies) {
+  const dedup::Windows windows{view(hashes, "hashes"), view(at, "at"), view(before, "before"),
+                               view(after, "after")};
+  const std::size_t size = windows.hashes.size();
+  if (windows.at.size() != size || windows.before.size() != size || windows.after.size() != size) {
+    throw dedup::ArgumentError("each window has its hash, its place and its neighbours");
+  }
+  const auto dropped = view(is_dropped, "is_dropped");
+  const auto blocks = view(by, "by");
+  dedup::WindowGroups found;
+  {
+    const py::gil_scoped_release released;
+    found = dedup::group_windows(windows, dropped, blocks, max_copies);
+  }
+  return py::make_tuple(owned(std::move(found.at)), owned(std::move(found.flags)),
+                        owned(std::move(found.groups)), owned(std::move(found.by)),
+                        owned(std::move(found.counts)), owned(std::move(found.shapes)),
+                        owned(std::move(found.places)), owned(std::move(found.starts)));
+}
+
 py::tuple find_passages(const Array<std::uint32_t>& tokens, const Array<std::uint32_t>& at,
                         const Array<std::uint8_t>& flags, const Array<std::uint32_t>& counts,
                         const Array<std::uint64_t>& shapes, std::size_t min_tokens,
                         bool with_variants) {
   const auto sizes = view(tokens, "tokens");
-  const dedup::Occurrences occurrences{view(at, "at"), view(flags, "flags"),
-                                       view(counts, "counts"), view(shapes, "shapes")};
+  const dedup::Occurrences occurrences{view(at, "at"), view(flags, "flags"), view(counts, "counts"),
+                                       view(shapes, "shapes")};
   dedup::Passages passages;
   {
     const py::gil_scoped_release released;
@@ -1037,6 +1060,9 @@ void bind_repeats(py::module_& module) {
   module.def("find_windows", &find_windows, py::arg("texts").noconvert(),
              py::arg("offsets").noconvert(), py::arg("tokens").noconvert(),
              py::arg("starts").noconvert(), py::arg("counts").noconvert(), "min_tokens"_a);
+  module.def("group_windows", &group_windows, py::arg("hashes").noconvert(),
+             py::arg("at").noconvert(), py::arg("before").noconvert(), py::arg("after").noconvert(),
+             py::arg("is_dropped").noconvert(), py::arg("by").noconvert(), "max_copies"_a);
   module.def("find_passages", &find_passages, py::arg("tokens").noconvert(),
              py::arg("at").noconvert(), py::arg("flags").noconvert(), py::arg("counts").noconvert(),
              py::arg("shapes").noconvert(), "min_tokens"_a, "with_variants"_a = false);

@@ -279,17 +279,24 @@ class Recent {
     std::ranges::fill(slots_, Slot{});
     taken_.fill(0);
     next_ = 0;
+    slot_ = 0;
   }
 
   // Whether the window at `at`, which rises, may be taken; it is then.
   bool take(std::uint64_t hash, std::size_t at) {
-    for (; next_ <= at; ++next_) forget(slots_[next_ % slots_.size()]);
+    // What a slot holds when its turn comes is too far back to overlap.
+    for (; next_ <= at; ++next_) {
+      slot_ = slot_ + 1 == slots_.size() ? 0 : slot_ + 1;
+      Slot& old = slots_[slot_];
+      taken_[old.hash % taken_.size()] -= old.is_taken;
+      old.is_taken = false;
+    }
     if (taken_[hash % taken_.size()] != 0) {
       for (const Slot& slot : slots_) {
         if (slot.is_taken && slot.hash == hash) return false;
       }
     }
-    slots_[at % slots_.size()] = {hash, true};
+    slots_[slot_] = {hash, true};
     ++taken_[hash % taken_.size()];
     return true;
   }
@@ -300,15 +307,11 @@ class Recent {
     bool is_taken = false;
   };
 
-  // What a slot held is as many windows back as there are slots: too far to overlap.
-  void forget(Slot& slot) {
-    if (slot.is_taken) --taken_[slot.hash % taken_.size()];
-    slot.is_taken = false;
-  }
-
-  std::vector<Slot> slots_;
-  std::array<std::uint32_t, 256> taken_{};  // how many slots have a hash of this low byte
+  std::vector<Slot> slots_;  // one for each of the last windows, in turn
+  std::size_t slot_ = 0;
   std::size_t next_ = 0;
+  // How many slots have a hash of these low bits: mostly none, and then none needs to be compared.
+  std::array<std::uint32_t, 2048> taken_{};
 };
 
 std::uint32_t neighbour(std::uint64_t token) {
@@ -417,13 +420,13 @@ Groups equal_groups(std::span<const std::uint64_t> hashes) {
   return groups;
 }
 
-Windows find_windows(const TextBlock& texts, std::span<const std::uint32_t> tokens,
-                     std::span<const std::uint32_t> starts, std::span<const std::uint32_t> counts,
-                     std::size_t min_tokens) {
+FoundWindows find_windows(const TextBlock& texts, std::span<const std::uint32_t> tokens,
+                          std::span<const std::uint32_t> starts,
+                          std::span<const std::uint32_t> counts, std::size_t min_tokens) {
   if (tokens.size() != texts.size() || starts.size() != counts.size()) {
     throw ArgumentError("each text has its number of tokens, each range its start and its count");
   }
-  Windows windows;
+  FoundWindows windows;
   Tokens read;
   std::vector<std::uint64_t> hashes;
   Recent recent(min_tokens);
@@ -454,6 +457,68 @@ Windows find_windows(const TextBlock& texts, std::span<const std::uint32_t> toke
     }
   }
   return windows;
+}
+
+WindowGroups group_windows(const Windows& windows, std::span<const std::uint8_t> is_dropped,
+                           std::span<const std::uint64_t> by, std::uint32_t max_copies) {
+  const std::size_t size = windows.hashes.size();
+  if (by.empty() || by.front() != 0 || by.back() != size || !std::ranges::is_sorted(by) ||
+      is_dropped.size() != size) {
+    throw ArgumentError("each window has its block, and whether it is dropped");
+  }
+  std::vector<std::uint32_t> block_of(size);
+  for (std::size_t block = 0; block + 1 < by.size(); ++block) {
+    std::fill(block_of.begin() + static_cast<std::ptrdiff_t>(by[block]),
+              block_of.begin() + static_cast<std::ptrdiff_t>(by[block + 1]),
+              static_cast<std::uint32_t>(block));
+  }
+  Groups groups = equal_groups(windows.hashes);
+  std::vector<std::uint32_t> group_of(size, none);
+  std::vector<std::uint8_t> flags(size);
+  WindowGroups found;
+  found.places.reserve(groups.members.size());
+  for (std::size_t group = 0; group + 1 < groups.starts.size(); ++group) {
+    const auto members =
+        std::span<const std::uint32_t>(groups.members)
+            .subspan(groups.starts[group], groups.starts[group + 1] - groups.starts[group]);
+    const std::uint32_t before = windows.before[members.front()];
+    const std::uint32_t after = windows.after[members.front()];
+    bool is_same_before = before != 0;
+    bool is_same_after = after != 0;
+    std::uint64_t shape = 0;
+    std::uint32_t copies = 0;
+    for (const std::uint32_t member : members) {
+      is_same_before &= windows.before[member] == before;
+      is_same_after &= windows.after[member] == after;
+      const std::uint64_t place = std::uint64_t{block_of[member]} << 32 | windows.at[member];
+      const std::uint64_t gap = member == members.front() ? 0 : place - found.places.back();
+      shape = fmix64(shape + gap);
+      found.places.push_back(place);
+      group_of[member] = static_cast<std::uint32_t>(group);
+      if (is_dropped[member]) continue;
+      flags[member] = copies < max_copies ? 0 : Occurrences::surplus;
+      ++copies;
+    }
+    for (const std::uint32_t member : members) {
+      flags[member] |= is_same_before ? Occurrences::same_before : 0;
+      flags[member] |= is_same_after ? Occurrences::same_after : 0;
+    }
+    flags[members.front()] |= Occurrences::first;
+    found.counts.push_back(static_cast<std::uint32_t>(members.size()));
+    found.shapes.push_back(shape);
+  }
+  found.by.push_back(0);
+  for (std::size_t block = 0; block + 1 < by.size(); ++block) {
+    for (std::size_t window = by[block]; window < by[block + 1]; ++window) {
+      if (group_of[window] == none) continue;
+      found.at.push_back(windows.at[window]);
+      found.flags.push_back(flags[window]);
+      found.groups.push_back(group_of[window]);
+    }
+    found.by.push_back(found.at.size());
+  }
+  found.starts = std::move(groups.starts);
+  return found;
 }
 
 Passages find_passages(std::span<const std::uint32_t> tokens, const Occurrences& occurrences,

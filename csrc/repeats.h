@@ -6,7 +6,7 @@
 //   block   print_texts   of each text its band keys (minhash.h); of the block its anchors
 //   bucket  equal_groups  which anchors occur twice; which texts share a band
 //   block   find_windows  each window that may occur twice, and the words around it
-//   bucket  equal_groups  which windows do
+//   bucket  group_windows which windows do, and where
 //   block   find_passages what they make up: passages, at their first places
 //   block   find_spans    where these lie in the bytes
 //
@@ -80,9 +80,16 @@ Groups equal_groups(std::span<const std::uint64_t> hashes);
 Groups bucket_groups(std::span<const std::uint64_t> hashes, std::size_t buckets);
 
 struct Windows {
+  std::span<const std::uint64_t> hashes;
+  std::span<const std::uint32_t> at;
+  // Hashes of the token before and of the one behind; 0 at the ends of the text.
+  std::span<const std::uint32_t> before;
+  std::span<const std::uint32_t> after;
+};
+
+struct FoundWindows {
   std::vector<std::uint64_t> hashes;
   std::vector<std::uint32_t> at;
-  // Hashes of the token before and of the one behind; 0 at the ends of the text.
   std::vector<std::uint32_t> before;
   std::vector<std::uint32_t> after;
 };
@@ -92,19 +99,39 @@ struct Windows {
 // One that overlaps an equal one before it is left out, unless that was: in "a a a a a a" a window
 // of two tokens occurs three times. Therefore no count exceeds how often a thing can be had at
 // once.
-Windows find_windows(const TextBlock& texts, std::span<const std::uint32_t> tokens,
-                     std::span<const std::uint32_t> starts, std::span<const std::uint32_t> counts,
-                     std::size_t min_tokens);
+FoundWindows find_windows(const TextBlock& texts, std::span<const std::uint32_t> tokens,
+                          std::span<const std::uint32_t> starts,
+                          std::span<const std::uint32_t> counts, std::size_t min_tokens);
 
 // What is known of a window that occurs at several places, at one of them.
 struct Occurrences {
-  enum Flag : std::uint8_t { same_before = 1, same_after = 2, first = 4 };
+  enum Flag : std::uint8_t { same_before = 1, same_after = 2, first = 4, surplus = 8 };
 
-  std::span<const std::uint32_t> at;    // where it is, in any order, each once
-  std::span<const std::uint8_t> flags;  // whether the same word is before it, or behind, everywhere
+  std::span<const std::uint32_t> at;      // where it is, in any order, each once
+  std::span<const std::uint8_t> flags;    // whether the same word is before it, or behind, at all
   std::span<const std::uint32_t> counts;  // at how many places it is
   std::span<const std::uint64_t> shapes;  // equal if all places lie equally far from each other
 };
+
+// Windows that occur at several places; see Occurrences. A place is a block and, in its low 32
+// bits, a token of it.
+struct WindowGroups {
+  // Occurrence by occurrence, block by block as `by` says.
+  std::vector<std::uint32_t> at;
+  std::vector<std::uint8_t> flags;
+  std::vector<std::uint32_t> groups;
+  std::vector<std::uint64_t> by;
+  // Group by group; the places of group g are from starts[g] up to starts[g + 1].
+  std::vector<std::uint32_t> counts;
+  std::vector<std::uint64_t> shapes;
+  std::vector<std::uint64_t> places;
+  std::vector<std::uint64_t> starts;
+};
+
+// Groups windows of many blocks, those of block b from by[b] on. Of each group those behind the
+// first `max_copies` are surplus; windows in texts that are dropped do not count.
+WindowGroups group_windows(const Windows& windows, std::span<const std::uint8_t> is_dropped,
+                           std::span<const std::uint64_t> by, std::uint32_t max_copies);
 
 struct Passages {
   std::vector<std::uint32_t> starts;   // the first token

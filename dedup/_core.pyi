@@ -298,6 +298,24 @@ def find_windows(
     counts: NDArray[np.uint32],
     min_tokens: int,
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...
+def group_windows(
+    hashes: NDArray[np.uint64],
+    at: NDArray[np.uint32],
+    before: NDArray[np.uint32],
+    after: NDArray[np.uint32],
+    is_dropped: NDArray[np.uint8],
+    by: NDArray[np.uint64],
+    max_copies: int,
+) -> tuple[
+    NDArray[np.uint32],
+    NDArray[np.uint8],
+    NDArray[np.uint32],
+    NDArray[np.uint64],
+    NDArray[np.uint32],
+    NDArray[np.uint64],
+    NDArray[np.uint64],
+    NDArray[np.uint64],
+]: ...
 def find_passages(
     tokens: NDArray[np.uint32],
     at: NDArray[np.uint32],

@@ -119,16 +119,28 @@ def _compare(
     stages: Stages, stage: str, corpus: Corpus, pairs: NDArray[np.uint64], settings: Settings
 ) -> NDArray[np.float64]:
     """The exact Jaccard similarity of each pair of documents."""
-    sizes = np.concatenate(
-        [np.diff(stages.arrays.load(block.name, "offsets")) for block in corpus.blocks]
-        or [np.empty(0, np.uint64)]
+    none = np.empty(0, np.uint64)
+    arrays = stages.arrays
+    sizes = [np.diff(arrays.load(block.name, "offsets")) for block in corpus.blocks]
+    contents = [arrays.load(block.name, "contents") for block in corpus.blocks]
+    # Copies word by word are compared as the first of them.
+    _, first, inverse = np.unique(
+        np.concatenate([none, *contents]), return_index=True, return_inverse=True
     )
-    stages.arrays.save(stage, pairs=pairs)
-    ranges = list(_batches(sizes[pairs].sum(axis=1, dtype=np.uint64)))
-    make = partial(_Comparer, stages.arrays, stage, corpus.blocks, settings.shingle_size)
+    originals, asked = np.unique(
+        first.astype(np.uint64)[inverse][pairs], axis=0, return_inverse=True
+    )
+    is_alike = originals[:, 0] == originals[:, 1]
+    different = originals[~is_alike]
+    arrays.save(stage, pairs=different)
+    ranges = list(_batches(np.concatenate([none, *sizes])[different].sum(axis=1)))
+    make = partial(_Comparer, arrays, stage, corpus.blocks, settings.shingle_size)
     stages.run(stage, make, ranges)
-    found = [stages.arrays.load(f"{stage}-{start}", "jaccards") for start, _ in ranges]
-    return np.concatenate(found) if found else np.empty(0)
+    jaccards = np.ones(len(originals))
+    jaccards[~is_alike] = np.concatenate(
+        [np.empty(0), *(arrays.load(f"{stage}-{start}", "jaccards") for start, _ in ranges)]
+    )
+    return jaccards[asked.reshape(-1)]
 
 
 def _batches(sizes: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:

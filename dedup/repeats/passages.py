@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dedup import _core
 from dedup.repeats.blocks import Block, Corpus, texts_of
 from dedup.repeats.settings import Settings
-from dedup.repeats.windows import CUT, PLACE_BITS, block_slices
+from dedup.repeats.windows import PLACE_BITS, SURPLUS, block_slices
 from dedup.repeats.work import Arrays, Result, Stages
 
 __all__ = ["Cut", "FoundPassages", "Passage", "find_passages"]
@@ -149,7 +149,7 @@ class _PassageFinder:
             passage_offsets=offsets[order],
             passages_by=by,
         )
-        cut_from, cut_to = _union(at[(flags & CUT) != 0], size, tokens)
+        cut_from, cut_to = _union(at[(flags & SURPLUS) != 0], size, tokens)
         self._save_cuts(block, tokens, cut_from, cut_to)
         repeated_from, repeated_to = _union(at, size, tokens)
         return {
@@ -181,7 +181,9 @@ def _union(
     at: NDArray[np.uint32], size: int, tokens: NDArray[np.uint32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The stretches of tokens that windows of a size cover, each of one text."""
-    starts = np.sort(at).astype(np.int64)
+    is_start = np.zeros(int(tokens.sum(dtype=np.int64)), np.bool_)
+    is_start[at] = True
+    starts = np.flatnonzero(is_start)
     texts = np.searchsorted(np.cumsum(tokens, dtype=np.int64), starts, "right")
     begins = (np.diff(starts, prepend=-size - 1) > size) | (np.diff(texts, prepend=-1) > 0)
     ends = starts + size
@@ -209,7 +211,7 @@ class _Placer:
     def __call__(self, bucket: int) -> Result:
         arrays = self._arrays
         ends = [np.cumsum(arrays.load(b.name, "tokens"), dtype=np.int64) for b in self._blocks]
-        members = arrays.load(f"groups-{bucket}", "members")
+        members = arrays.load(f"groups-{bucket}", "places")
         groups = arrays.load(f"groups-{bucket}", "starts").tolist()
         rows: list[tuple[int, int, int]] = []
         numbers: list[NDArray[np.int64]] = [np.empty(0, np.int64)]

@@ -8,8 +8,7 @@ thousand in 10^8 windows.) Leaves
     repeated-BUCKET   anchors that repeat, the windows they are of, by block
     BLOCK.window_*    windows that may repeat, by bucket of their hash
     groups-BUCKET     windows that do: ``at``, ``flags``, ``group`` by block (where ``by`` says), and
-                      of each group ``counts``, ``shapes`` and its places, ``members`` from
-                      ``starts`` on
+                      of each group ``counts``, ``shapes`` and its ``places``, from ``starts`` on
 """
 
 from functools import partial
@@ -24,22 +23,17 @@ from dedup.repeats.prints import Buckets, bucket_slices
 from dedup.repeats.settings import Settings
 from dedup.repeats.work import Arrays, Result, Stages
 
-__all__ = ["CUT", "PLACE_BITS", "block_slices", "find_windows"]
+__all__ = ["PLACE_BITS", "SURPLUS", "block_slices", "find_windows"]
 
 # Windows grouped at once: 100 MB of memory.
 _BUCKET_WINDOWS: Final = 2_000_000
 
-# Of an occurrence, as csrc/repeats.h has them; the last is ours: it is one too many.
-_SAME_BEFORE: Final = 1
-_SAME_AFTER: Final = 2
-_FIRST: Final = 4
-CUT: Final = 8
-
-# A place in the corpus is a block and, in so many low bits, a token of it.
+# As csrc/repeats.h has them: an occurrence that is one too many; the bits of a place that are a
+# token of its block.
+SURPLUS: Final = 8
 PLACE_BITS: Final = 32
 
-# Makes the order of the distances count in their sum.
-_STEP: Final = np.uint64(0x9E3779B97F4A7C15)
+_MAX_COPIES: Final = 2**32 - 1
 
 
 def find_windows(
@@ -142,12 +136,14 @@ class _WindowFinder:
 
     def _is_dropped(
         self, block: Block, tokens: NDArray[np.uint32], at: NDArray[np.uint32]
-    ) -> NDArray[np.bool_]:
+    ) -> NDArray[np.uint8]:
         dropped = self._arrays.load("dropped", "documents")
-        documents = np.arange(block.first, block.first + block.documents, dtype=np.uint64)
-        is_dropped = np.isin(documents, dropped, assume_unique=True)
-        ends = np.cumsum(tokens, dtype=np.uint64)
-        return is_dropped[np.searchsorted(ends, at, "right")]
+        first, end = np.searchsorted(dropped, [block.first, block.first + block.documents])
+        if first == end:
+            return np.zeros(len(at), np.uint8)
+        is_dropped = np.zeros(block.documents, np.uint8)
+        is_dropped[dropped[first:end] - np.uint64(block.first)] = 1
+        return is_dropped.repeat(tokens)[at]
 
 
 class _WindowGrouper:
@@ -160,37 +156,21 @@ class _WindowGrouper:
 
     def __call__(self, bucket: int) -> Result:
         keys = [f"window_{key}" for key in ("hashes", "at", "before", "after", "dropped")]
-        (hashes, at, before, after, dropped), sizes = bucket_slices(
-            self._arrays, self._names, bucket, "windows_by", *keys
+        columns, sizes = bucket_slices(self._arrays, self._names, bucket, "windows_by", *keys)
+        blocks = np.concatenate([[0], np.cumsum(sizes)]).astype(np.uint64)
+        at, flags, groups, by, counts, shapes, places, starts = _core.group_windows(
+            *columns, blocks, _MAX_COPIES if self._max_copies is None else self._max_copies
         )
-        blocks = np.arange(len(sizes), dtype=np.uint64).repeat(sizes)
-        places = blocks << np.uint64(PLACE_BITS) | at
-        members, ends = _core.equal_groups(hashes)
-        starts = ends[:-1].astype(np.int64)
-        counts = np.diff(ends.astype(np.int64))
-        groups = np.arange(len(starts)).repeat(counts)
-        flags = _SAME_BEFORE * _is_same(before[members], starts)
-        flags |= _SAME_AFTER * _is_same(after[members], starts)
-        flags = flags[groups]
-        flags[starts] |= _FIRST
-        if self._max_copies is not None:
-            flags[_is_too_many(~dropped[members], starts, groups, self._max_copies)] |= CUT
-        # Back in the order of blocks, without those that occur once.
-        group_of = np.full(len(hashes), len(starts), np.uint32)
-        group_of[members] = groups
-        flags_of = np.zeros(len(hashes), np.uint8)
-        flags_of[members] = flags
-        is_repeated = group_of < len(starts)
         self._arrays.save(
             f"groups-{bucket}",
-            at=at[is_repeated],
-            flags=flags_of[is_repeated],
-            group=group_of[is_repeated],
-            by=_by_block(sizes, is_repeated),
-            counts=counts.astype(np.uint32),
-            shapes=_shapes(places[members], starts),
-            members=places[members],
-            starts=ends,
+            at=at,
+            flags=flags,
+            group=groups,
+            by=by,
+            counts=counts,
+            shapes=shapes,
+            places=places,
+            starts=starts,
         )
         return {}
 
@@ -200,36 +180,3 @@ def _by_block(sizes: NDArray[np.int64], is_kept: NDArray[np.bool_]) -> NDArray[n
     kept = np.concatenate([[0], np.cumsum(is_kept)])
     by: NDArray[np.int64] = kept[np.concatenate([[0], np.cumsum(sizes)])]
     return by
-
-
-def _is_same(words: NDArray[np.uint32], starts: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Whether the members of each group have one word there; the end of a text is none."""
-    if not len(starts):
-        return np.empty(0, np.uint8)
-    least = np.minimum.reduceat(words, starts)
-    return ((least == np.maximum.reduceat(words, starts)) & (least != 0)).astype(np.uint8)
-
-
-def _is_too_many(
-    is_counted: NDArray[np.bool_],
-    starts: NDArray[np.int64],
-    groups: NDArray[np.int64],
-    max_copies: int,
-) -> NDArray[np.bool_]:
-    """Which members come after so many others of their group."""
-    before = np.cumsum(is_counted) - is_counted
-    is_late: NDArray[np.bool_] = before - before[starts][groups] >= max_copies
-    return is_late & is_counted
-
-
-def _shapes(places: NDArray[np.uint64], starts: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Of each group a hash of how far its members lie from one another."""
-    if not len(starts):
-        return np.empty(0, np.uint64)
-    gaps = np.diff(places, prepend=np.uint64(0))
-    rank = np.arange(len(places)) - starts.repeat(np.diff(np.append(starts, len(places))))
-    mixed = _core.fmix64(gaps + rank.astype(np.uint64) * _STEP)
-    mixed[starts] = 0
-    shapes: NDArray[np.uint64] = np.add.reduceat(mixed, starts)
-    return shapes
-
