@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from dedup.batch import Task, tasks_of
 from dedup.document import Document, SourceNote
 from dedup.engine import Lost
 from dedup.partition import Partition
@@ -28,6 +29,8 @@ __all__ = ["Block", "Corpus", "Texts", "gather", "texts_of"]
 
 # Large enough that a stage opens few files, small enough that its arrays fit many times over.
 _BLOCK_BYTES: Final = 32 << 20
+# What a task counts at least, as of a part that does not know its size.
+_LEAST_BYTES: Final = 4 << 20
 # Mappings kept open by whoever looks here and there.
 _OPEN_BLOCKS: Final = 64
 
@@ -76,15 +79,15 @@ class Corpus:
 
 def gather(stages: Stages, partitions: Iterable[Partition]) -> Corpus:
     """Read all partitions into blocks."""
-    tasks = list(enumerate(_together(partitions)))
+    tasks = enumerate(_together(tasks_of(partitions)))
     blocks: list[Block] = []
     problems: list[str] = []
     notes: list[str] = []
     first = 0
     for result in stages.each("read", partial(_Gatherer, stages.arrays), tasks):
         if isinstance(result, Lost):
-            _, parts = result.task
-            problems.append(f"{parts[0].source}: {result.reason}; a part of it was not read")
+            source = result.task[1][0].source
+            problems.append(f"{source}: {result.reason}; a part of it was not read")
             continue
         problems += result["problems"]
         notes += result["notes"]
@@ -100,7 +103,7 @@ def texts_of(arrays: Arrays, block: Block) -> tuple[NDArray[np.uint8], NDArray[n
 
 
 class Texts:
-    """The texts of a corpus by the number of their document; quick for numbers that lie together."""
+    """The texts of a corpus by number; quick for numbers that lie together."""
 
     def __init__(self, arrays: Arrays, blocks: Sequence[Block]) -> None:
         self._arrays = arrays
@@ -162,34 +165,35 @@ class _OpenBlock:
         return start, end
 
 
-def _together(partitions: Iterable[Partition]) -> Iterator[list[Partition]]:
-    """Partitions as tasks: small ones together, so that their blocks are not small."""
-    group: list[Partition] = []
-    for partition in partitions:
-        size = sum(part.bytes for part in group) + partition.bytes
-        if group and (size > _BLOCK_BYTES or not partition.bytes or not group[-1].bytes):
-            yield group
-            group = []
-        group.append(partition)
+def _together(tasks: Iterable[Task]) -> Iterator[tuple[Task, ...]]:
+    """Small ones together, so that their blocks are not small."""
+    group: list[Task] = []
+    size = 0
+    for task in tasks:
+        if group and size + task.bytes > _BLOCK_BYTES:
+            yield tuple(group)
+            group, size = [], 0
+        group.append(task)
+        size += max(task.bytes, _LEAST_BYTES)
     if group:
-        yield group
+        yield tuple(group)
 
 
 class _Gatherer:
-    """Reads partitions and writes their blocks."""
+    """Reads partitions, or what was cut from them, and writes their blocks."""
 
     def __init__(self, arrays: Arrays) -> None:
         self._arrays = arrays
 
-    def __call__(self, task: tuple[int, Sequence[Partition]]) -> Result:
-        number, partitions = task
+    def __call__(self, task: tuple[int, Sequence[Task]]) -> Result:
+        number, parts = task
         self._prefix = f"{number:07}"
         self._blocks: list[tuple[str, int, int]] = []
         self._begin()
         problems: list[str] = []
         notes: list[str] = []
-        for partition in partitions:
-            for item in partition.read():
+        for part in parts:
+            for item in part.read():
                 if isinstance(item, Document):
                     self._add(item)
                 elif isinstance(item, SourceNote):

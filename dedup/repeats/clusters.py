@@ -59,9 +59,7 @@ class Clusters:
         return np.sort(self.members[rank >= max_copies])
 
 
-def find_clusters(
-    stages: Stages, corpus: Corpus, buckets: Buckets, settings: Settings
-) -> Clusters:
+def find_clusters(stages: Stages, corpus: Corpus, buckets: Buckets, settings: Settings) -> Clusters:
     """The clusters of two documents and more."""
     names = [block.name for block in corpus.blocks]
     stages.run("pair", partial(_Pairer, stages.arrays, names), range(buckets.keys))
@@ -166,8 +164,8 @@ class _Comparer:
         self._texts = Texts(arrays, blocks)
         self._shingle_size = shingle_size
 
-    def __call__(self, range: tuple[int, int]) -> Result:
-        start, end = range
+    def __call__(self, bounds: tuple[int, int]) -> Result:
+        start, end = bounds
         pairs = self._arrays.load(self._stage, "pairs")[start:end]
         numbers, inverse = np.unique(pairs, return_inverse=True)
         sides = inverse.reshape(pairs.shape).astype(np.uint32)
@@ -192,7 +190,8 @@ def _unite(pairs: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.ui
             number = parents[number]
         return number
 
-    for left, right in inverse.reshape(pairs.shape).tolist():
+    sides: list[list[int]] = inverse.reshape(pairs.shape).tolist()
+    for left, right in sides:
         one, two = find(left), find(right)
         if one != two:
             parents[max(one, two)] = min(one, two)

@@ -1,10 +1,12 @@
 """Finding repeats: the stages one after the other.
 
-Takes Partitions of any sources, gives Repeats: what comes again in them. Memory is bounded by a
+Takes sources of any kind, gives Repeats: what comes again in them. Memory is bounded by a
 block of texts and a bucket of hashes for each worker, and by what is found; disk, in the work
 folder, by the texts once more, and about four times what of them repeats.
 """
 
+import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,8 @@ import numpy as np
 
 from dedup import __version__
 from dedup.engine import Engine, SerialEngine
-from dedup.partition import Partition
+from dedup.partition import partitions
+from dedup.reading import Reading
 from dedup.repeats.blocks import Corpus, Texts, gather
 from dedup.repeats.clusters import Clusters, find_clusters
 from dedup.repeats.passages import FoundPassages, find_passages
@@ -85,25 +88,28 @@ class Repeats:
 
 
 def find_repeats(
-    partitions: Iterable[Partition],
+    sources: Iterable[str | os.PathLike[str]],
     work: Path,
-    settings: Settings,
+    settings: Settings | None = None,
     *,
+    reading: Reading | None = None,
     engine: Engine | None = None,
     resume: bool = False,
     tell: Callable[[str], object] = lambda stage: None,
 ) -> Repeats:
-    """Find what comes again in the documents of partitions.
+    """Find what comes again in the documents of the sources.
 
     Parameters
     ----------
-    partitions : iterable of Partition
-        What to read.
+    sources : iterable of paths
+        As for ``partitions``, which cuts them.
     work : Path
         A folder that all workers see; made, and left to the caller to remove once the result has
         been read. It has the texts in it.
-    settings : Settings
+    settings : Settings, optional
         What counts as a repeat.
+    reading : Reading, optional
+        How the sources are read.
     engine : Engine, optional
         Where the work is done: in this process, if not given. The result does not depend on it.
     resume : bool
@@ -117,16 +123,20 @@ def find_repeats(
         If the folder is there and ``resume`` is not asked for, or it is of something else; if a
         task ended its worker.
     """
-    parts = list(partitions)
+    settings = settings or Settings()
+    names = list(sources)
+    stamps = hashlib.sha256()
+    for partition in partitions(names, reading):
+        stamps.update(partition.stamp.encode())
     asked = {
         "version": __version__,
         "settings": settings.to_dict(),
-        "partitions": [repr(partition) for partition in parts],
+        "partitions": stamps.hexdigest(),
     }
     folder = WorkFolder(work, asked, is_resuming=resume)
     try:
         stages = Stages(folder, engine or SerialEngine(), tell)
-        corpus = gather(stages, parts)
+        corpus = gather(stages, partitions(names, reading))
         buckets, tokens = make_prints(stages, corpus, settings)
         clusters = find_clusters(stages, corpus, buckets, settings)
         copies = settings.max_copies

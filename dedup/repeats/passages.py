@@ -128,7 +128,9 @@ class _PassageFinder:
         parts: list[list[NDArray[Any]]] = []
         for bucket in range(self._group_buckets):
             name = f"groups-{bucket}"
-            at, flags, group = block_slices(self._arrays, name, block.number, "at", "flags", "group")
+            at, flags, group = block_slices(
+                self._arrays, name, block.number, "at", "flags", "group"
+            )
             counts = self._arrays.load(name, "counts")[group]
             shapes = self._arrays.load(name, "shapes")[group]
             parts.append([at, flags, group, counts, shapes, np.full(len(at), bucket, np.uint32)])
@@ -223,7 +225,7 @@ class _Placer:
             for tokens, group, offset in zip(*own, strict=True):
                 places = members[groups[group] : groups[group + 1]]
                 documents, within = self._documents(places, offset, ends)
-                rows.append((tokens, len(places), 1 + np.count_nonzero(np.diff(documents))))
+                rows.append((tokens, len(places), 1 + int(np.count_nonzero(np.diff(documents)))))
                 numbers.append(documents[: self._places])
                 starts.append(within[: self._places])
         table = np.array(rows, np.uint32).reshape(-1, 3)
@@ -265,9 +267,7 @@ def _order_passages(arrays: Arrays, group_buckets: int) -> None:
     listed = parts["listed"].astype(np.int64)
     first = np.cumsum(listed) - listed
     saved = (parts["counts"].astype(np.int64) - 1) * parts["tokens"]
-    order = np.lexsort(
-        (parts["tokens"], parts["starts"][first], parts["numbers"][first], -saved)
-    )
+    order = np.lexsort((parts["tokens"], parts["starts"][first], parts["numbers"][first], -saved))
     sizes = listed[order]
     starts = np.concatenate([[0], np.cumsum(sizes)])
     # The places of each row, in the new order of rows.
@@ -286,7 +286,10 @@ def _order_passages(arrays: Arrays, group_buckets: int) -> None:
 def _locate(stages: Stages, corpus: Corpus) -> None:
     """Turn the places of passages from tokens to bytes."""
     arrays = stages.arrays
-    numbers, within = arrays.load("passages", "place_numbers"), arrays.load("passages", "place_starts")
+    numbers, within = (
+        arrays.load("passages", "place_numbers"),
+        arrays.load("passages", "place_starts"),
+    )
     starts = arrays.load("passages", "starts")
     tokens = arrays.load("passages", "tokens").repeat(np.diff(starts))
     order = np.lexsort((within, numbers))

@@ -7,8 +7,8 @@ thousand in 10^8 windows.) Leaves
 
     repeated-BUCKET   anchors that repeat, the windows they are of, by block
     BLOCK.window_*    windows that may repeat, by bucket of their hash
-    groups-BUCKET     windows that do: ``at``, ``flags``, ``group`` by block (where ``by`` says), and
-                      of each group ``counts``, ``shapes`` and its ``places``, from ``starts`` on
+    groups-BUCKET     windows that do: ``at``, ``flags``, ``group``, by block as ``by`` says, and of
+                      each group ``counts``, ``shapes`` and its ``places``, from ``starts`` on
 """
 
 from functools import partial
@@ -54,7 +54,7 @@ def find_windows(
     names = [block.name for block in blocks]
     found = stages.run("join", partial(_AnchorJoiner, arrays, names), range(buckets.anchors))
     windows = sum(result["windows"] for result in found)
-    group_buckets = 1 + windows // _BUCKET_WINDOWS
+    group_buckets: int = 1 + windows // _BUCKET_WINDOWS
     arrays.save("dropped", documents=dropped)
     make = partial(_WindowFinder, arrays, buckets.anchors, group_buckets, settings)
     stages.run("window", make, blocks)
@@ -63,9 +63,7 @@ def find_windows(
     return group_buckets
 
 
-def block_slices(
-    arrays: Arrays, name: str, block: int, *keys: str
-) -> list[NDArray[Any]]:
+def block_slices(arrays: Arrays, name: str, block: int, *keys: str) -> list[NDArray[Any]]:
     """What of the arrays of a bucket is of one block."""
     start, end = arrays.load(name, "by")[block : block + 2].tolist()
     return [arrays.load(name, key)[start:end] for key in keys]
@@ -113,13 +111,13 @@ class _WindowFinder:
         ]
         starts = np.concatenate([part[0] for part in parts])
         counts = np.concatenate([part[1] for part in parts])
-        order = np.argsort(starts)
+        by_start = np.argsort(starts)
         tokens = self._arrays.load(block.name, "tokens")
         hashes, at, before, after = _core.find_windows(
             *texts_of(self._arrays, block),
             tokens,
-            starts[order],
-            counts[order],
+            starts[by_start],
+            counts[by_start],
             self._settings.min_tokens,
         )
         order, by = _core.bucket_groups(hashes, self._group_buckets)
@@ -156,10 +154,13 @@ class _WindowGrouper:
 
     def __call__(self, bucket: int) -> Result:
         keys = [f"window_{key}" for key in ("hashes", "at", "before", "after", "dropped")]
-        columns, sizes = bucket_slices(self._arrays, self._names, bucket, "windows_by", *keys)
+        (hashes, at, before, after, dropped), sizes = bucket_slices(
+            self._arrays, self._names, bucket, "windows_by", *keys
+        )
         blocks = np.concatenate([[0], np.cumsum(sizes)]).astype(np.uint64)
+        max_copies = _MAX_COPIES if self._max_copies is None else self._max_copies
         at, flags, groups, by, counts, shapes, places, starts = _core.group_windows(
-            *columns, blocks, _MAX_COPIES if self._max_copies is None else self._max_copies
+            hashes, at, before, after, dropped, blocks, max_copies
         )
         self._arrays.save(
             f"groups-{bucket}",

@@ -11,7 +11,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -21,7 +23,7 @@ from numpy.typing import NDArray
 from dedup.engine import Engine, Lost, SerialEngine
 from dedup.errors import DedupError
 
-__all__ = ["Arrays", "Stages", "WorkFolder", "result_of"]
+__all__ = ["Arrays", "Result", "Stages", "WorkFolder"]
 
 Task = TypeVar("Task")
 Result = dict[str, Any]
@@ -173,30 +175,46 @@ class Stages:
         DedupError
             If a task ended its worker.
         """
-        return [result_of(stage, result) for result in self.each(stage, make, tasks)]
+        found: list[Result] = []
+        for result in self.each(stage, make, tasks, len(tasks)):
+            if isinstance(result, Lost):
+                raise DedupError(
+                    f"stage {stage}, task {len(found)}: {result.reason}; free memory or use fewer "
+                    "jobs, and go on with --resume"
+                )
+            found.append(result)
+        return found
 
     def each(
-        self, stage: str, make: Callable[[], Callable[[Task], Result]], tasks: Sequence[Task]
+        self,
+        stage: str,
+        make: Callable[[], Callable[[Task], Result]],
+        tasks: Iterable[Task],
+        total: int = 0,
     ) -> Iterator[Result | Lost[Task]]:
-        """The same as they come, with what was lost in its place."""
-        open = [number for number in range(len(tasks)) if (stage, number) not in self.work.done]
-        # To start workers takes longer than a task of a small corpus.
-        engine = SerialEngine() if len(open) <= 1 else self._engine
-        fresh = engine.run(make, [tasks[number] for number in open]) if open else iter(())
-        for number in range(len(tasks)):
-            self._tell(f"{stage} {number:,} of {len(tasks):,}")
-            result: Result | Lost[Task]
-            if (stage, number) in self.work.done:
-                result = self.work.done[stage, number]
-            else:
-                result = next(fresh)
-                if not isinstance(result, Lost):
-                    self.work.finish(stage, number, result)
+        """The same as they come, lazily, with what was lost in its place."""
+        taken: deque[int] = deque()
+
+        def open_tasks() -> Iterator[Task]:
+            for number, task in enumerate(tasks):
+                taken.append(number)
+                if (stage, number) not in self.work.done:
+                    yield task
+
+        def done_before() -> Iterator[Result]:
+            while taken and (stage, taken[0]) in self.work.done:
+                yield self.work.done[stage, taken.popleft()]
+
+        open = open_tasks()
+        first = list(islice(open, 2))
+        # To start workers takes longer than the only task of a small corpus.
+        engine = self._engine if len(first) > 1 else SerialEngine()
+        fresh = engine.run(make, chain(first, open)) if first else iter(())
+        for result in fresh:
+            yield from done_before()
+            number = taken.popleft()
+            self._tell(f"{stage} {number + 1:,}" + (f" of {total:,}" if total else ""))
+            if not isinstance(result, Lost):
+                self.work.finish(stage, number, result)
             yield result
-
-
-def result_of(stage: str, result: Result | Lost[Task]) -> Result:
-    """The result, or an error that says what was lost."""
-    if isinstance(result, Lost):
-        raise DedupError(f"a task of the stage {stage} was lost: {result.reason}; try --resume")
-    return result
+        yield from done_before()
