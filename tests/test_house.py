@@ -119,6 +119,7 @@ ORDER = [
     "cli_add",
     "cli_index",
     "cli_scan",
+    "cli_repeats",
     "cli_serve",
     "cli",
     "__main__",

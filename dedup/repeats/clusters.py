@@ -190,9 +190,9 @@ def _unite(pairs: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.ui
             number = parents[number]
         return number
 
-    sides: list[list[int]] = inverse.reshape(pairs.shape).tolist()
-    for left, right in sides:
-        one, two = find(left), find(right)
+    left, right = inverse.reshape(-1, 2).T.tolist()
+    for sides in zip(left, right, strict=True):
+        one, two = map(find, sides)
         if one != two:
             parents[max(one, two)] = min(one, two)
     heads = numbers[np.array([find(number) for number in parents], np.int64)]

@@ -42,20 +42,21 @@ class Repeats:
         How many words it has.
     clusters : Clusters
     passages : FoundPassages
+    texts : Texts
     """
 
     corpus: Corpus
     tokens: int
     clusters: Clusters
     passages: FoundPassages
+    texts: Texts
     _settings: Settings
-    _texts: Texts
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """All that was found, in the order that ``rows`` tells."""
-        yield from cluster_rows(self.clusters, self._texts)
+        yield from cluster_rows(self.clusters, self.texts)
         for passage in self.passages:
-            yield passage_row(passage, self._texts)
+            yield passage_row(passage, self.texts)
         yield from map(problem_row, self.corpus.problems)
 
     def drops(self) -> Iterator[dict[str, Any]]:
@@ -66,7 +67,7 @@ class Repeats:
         """
         if self._settings.max_copies is None:
             return
-        clusters, texts = self.clusters, self._texts
+        clusters, texts = self.clusters, self.texts
         sizes = np.diff(clusters.starts)
         starts = clusters.starts[:-1].repeat(sizes)
         start_of = dict(zip(clusters.members.tolist(), starts.tolist(), strict=True))
@@ -83,8 +84,8 @@ class Repeats:
             number = next(dropped, None)
 
     def _drop(self, number: int, start: int) -> dict[str, Any]:
-        cluster = cluster_id(self.clusters, self._texts, start)
-        return {"document": self._texts.id(number), "cluster": cluster}
+        cluster = cluster_id(self.clusters, self.texts, start)
+        return {"document": self.texts.id(number), "cluster": cluster}
 
 
 def find_repeats(
@@ -146,4 +147,4 @@ def find_repeats(
     finally:
         folder.close()
     texts = Texts(folder.arrays, corpus.blocks)
-    return Repeats(corpus, tokens, clusters, passages, settings, texts)
+    return Repeats(corpus, tokens, clusters, passages, texts, settings)

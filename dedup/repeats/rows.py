@@ -29,7 +29,15 @@ from dedup.repeats.blocks import Texts
 from dedup.repeats.clusters import Clusters
 from dedup.repeats.passages import Passage
 
-__all__ = ["SCHEMA_VERSION", "cluster_rows", "excerpt", "passage_row", "problem_row"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "cluster_id",
+    "cluster_rows",
+    "passage_line",
+    "passage_row",
+    "problem_row",
+    "text_of",
+]
 
 SCHEMA_VERSION: Final = 1
 
@@ -72,7 +80,7 @@ def passage_row(passage: Passage, texts: Texts) -> dict[str, Any]:
         "tokens": passage.tokens,
         "count": passage.count,
         "documents": passage.documents,
-        "excerpt": excerpt(texts.slice(*passage.places[0])),
+        "excerpt": _excerpt(texts.slice(*passage.places[0])),
         "places": [
             {"document": texts.id(number), "span": [start, end]}
             for number, start, end in passage.places
@@ -85,7 +93,7 @@ def problem_row(problem: str) -> dict[str, Any]:
     return {"schema_version": SCHEMA_VERSION, "kind": "problem", "error": problem}
 
 
-def excerpt(text: bytes) -> str:
+def _excerpt(text: bytes) -> str:
     """The beginning of a passage, in one line."""
     # A character has at most four bytes, and one cut off at the end is left out.
     beginning = text[: 8 * _EXCERPT_CHARACTERS].decode("utf-8", "ignore")

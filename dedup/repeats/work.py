@@ -10,7 +10,6 @@ there.
 import hashlib
 import json
 import os
-import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -100,7 +99,8 @@ class WorkFolder:
     Raises
     ------
     DedupError
-        If there is such a folder and it was not to be, or it was asked for something else.
+        If the folder is of a run and that was not to be, or of one that was asked for something
+        else; if it holds other things.
     """
 
     def __init__(self, path: Path, asked: dict[str, Any], *, is_resuming: bool) -> None:
@@ -119,9 +119,9 @@ class WorkFolder:
                 "it was, or delete the folder"
             )
         if before is None:
-            if path.exists():
-                shutil.rmtree(path)
-            path.mkdir(parents=True)
+            path.mkdir(parents=True, exist_ok=True)
+            if any(path.iterdir()):
+                raise DedupError(f"{path}: expected no such folder, or an empty one")
             self.arrays.save_bytes("asked", [digest.encode()])
         else:
             self._read_done()
