@@ -102,8 +102,8 @@ def repeats_command(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="The folder to work in, instead of beside OUT; it takes the size of the texts, and "
-            "more for what repeats. On a cluster all machines must see it.",
+            help="The folder to work in, instead of beside OUT; it takes the size of the texts, "
+            "and more for what repeats. On a cluster all machines must see it.",
         ),
     ] = None,
     resume: Annotated[
