@@ -21,6 +21,7 @@
 #include "hash.h"
 #include "lex.h"
 #include "minhash.h"
+#include "repeats.h"
 #include "search.h"
 #include "segment.h"
 #include "stream_search.h"
@@ -922,6 +923,158 @@ void bind_index(py::module_& module) {
       .def_readonly("last_line", &Match::last_line);
 }
 
+// ---- what repeats in a corpus (repeats.h) -------------------------------------------------------
+
+std::string_view characters(const Array<std::uint8_t>& bytes) {
+  const auto all = view(bytes, "texts");
+  return {reinterpret_cast<const char*>(all.data()), all.size()};
+}
+
+py::tuple print_texts(const Array<std::uint8_t>& texts, const Array<std::uint64_t>& offsets,
+                      std::size_t min_tokens, std::size_t gram_tokens, std::size_t shingle_size,
+                      std::size_t rows, const Array<std::uint32_t>& a,
+                      const Array<std::uint32_t>& b) {
+  const dedup::TextBlock block(characters(texts), view(offsets, "offsets"));
+  const dedup::PrintScheme scheme{min_tokens, gram_tokens,  checked_shingle_size(shingle_size),
+                                  rows,       view(a, "a"), view(b, "b")};
+  dedup::Prints prints;
+  {
+    const py::gil_scoped_release released;
+    prints = dedup::print_texts(block, scheme);
+  }
+  return py::make_tuple(owned(std::move(prints.tokens)), owned(std::move(prints.contents)),
+                        owned(std::move(prints.band_keys)), owned(std::move(prints.anchor_hashes)),
+                        owned(std::move(prints.anchor_starts)),
+                        owned(std::move(prints.anchor_windows)));
+}
+
+template <typename Grouping>
+py::tuple grouped(const Array<std::uint64_t>& hashes, const Grouping& grouping) {
+  const auto all = view(hashes, "hashes");
+  dedup::Groups groups;
+  {
+    const py::gil_scoped_release released;
+    groups = grouping(all);
+  }
+  return py::make_tuple(owned(std::move(groups.members)), owned(std::move(groups.starts)));
+}
+
+py::tuple find_windows(const Array<std::uint8_t>& texts, const Array<std::uint64_t>& offsets,
+                       const Array<std::uint32_t>& tokens, const Array<std::uint32_t>& starts,
+                       const Array<std::uint32_t>& counts, std::size_t min_tokens) {
+  const dedup::TextBlock block(characters(texts), view(offsets, "offsets"));
+  const auto sizes = view(tokens, "tokens");
+  const auto from = view(starts, "starts");
+  const auto windows_of = view(counts, "counts");
+  dedup::FoundWindows windows;
+  {
+    const py::gil_scoped_release released;
+    windows = dedup::find_windows(block, sizes, from, windows_of, min_tokens);
+  }
+  return py::make_tuple(owned(std::move(windows.hashes)), owned(std::move(windows.at)),
+                        owned(std::move(windows.before)), owned(std::move(windows.after)));
+}
+
+py::tuple group_windows(const Array<std::uint64_t>& hashes, const Array<std::uint32_t>& at,
+                        const Array<std::uint32_t>& before, const Array<std::uint32_t>& after,
+                        const Array<std::uint8_t>& is_dropped, const Array<std::uint64_t>& by,
+                        std::uint32_t max_copies) {
+  const dedup::Windows windows{view(hashes, "hashes"), view(at, "at"), view(before, "before"),
+                               view(after, "after")};
+  const std::size_t size = windows.hashes.size();
+  if (windows.at.size() != size || windows.before.size() != size || windows.after.size() != size) {
+    throw dedup::ArgumentError("each window has its hash, its place and its neighbours");
+  }
+  const auto dropped = view(is_dropped, "is_dropped");
+  const auto blocks = view(by, "by");
+  dedup::WindowGroups found;
+  {
+    const py::gil_scoped_release released;
+    found = dedup::group_windows(windows, dropped, blocks, max_copies);
+  }
+  return py::make_tuple(owned(std::move(found.at)), owned(std::move(found.flags)),
+                        owned(std::move(found.groups)), owned(std::move(found.by)),
+                        owned(std::move(found.counts)), owned(std::move(found.shapes)),
+                        owned(std::move(found.places)), owned(std::move(found.starts)));
+}
+
+py::tuple find_passages(const Array<std::uint32_t>& tokens, const Array<std::uint32_t>& at,
+                        const Array<std::uint8_t>& flags, const Array<std::uint32_t>& counts,
+                        const Array<std::uint64_t>& shapes, std::size_t min_tokens,
+                        bool with_variants) {
+  const auto sizes = view(tokens, "tokens");
+  const dedup::Occurrences occurrences{view(at, "at"), view(flags, "flags"), view(counts, "counts"),
+                                       view(shapes, "shapes")};
+  dedup::Passages passages;
+  {
+    const py::gil_scoped_release released;
+    passages = dedup::find_passages(sizes, occurrences, min_tokens, with_variants);
+  }
+  return py::make_tuple(owned(std::move(passages.starts)), owned(std::move(passages.tokens)),
+                        owned(std::move(passages.members)), owned(std::move(passages.offsets)));
+}
+
+py::tuple find_spans(const Array<std::uint8_t>& texts, const Array<std::uint64_t>& offsets,
+                     const Array<std::uint32_t>& numbers, const Array<std::uint32_t>& starts,
+                     const Array<std::uint32_t>& counts) {
+  const dedup::TextBlock block(characters(texts), view(offsets, "offsets"));
+  const auto in = view(numbers, "numbers");
+  const auto from = view(starts, "starts");
+  const auto tokens = view(counts, "counts");
+  dedup::TextSpans spans;
+  {
+    const py::gil_scoped_release released;
+    spans = dedup::find_spans(block, in, from, tokens);
+  }
+  return py::make_tuple(owned(std::move(spans.starts)), owned(std::move(spans.ends)),
+                        owned(std::move(spans.contents)));
+}
+
+Array<double> jaccards(const py::sequence& sequence, const Array<std::uint32_t>& left,
+                       const Array<std::uint32_t>& right, std::size_t shingle_size) {
+  const Texts texts(sequence);
+  const auto one = view(left, "left");
+  const auto two = view(right, "right");
+  checked_shingle_size(shingle_size);
+  std::vector<double> found;
+  {
+    const py::gil_scoped_release released;
+    found = dedup::jaccards(texts.views(), one, two, shingle_size);
+  }
+  return owned(std::move(found));
+}
+
+void bind_repeats(py::module_& module) {
+  using namespace py::literals;
+  module.def("print_texts", &print_texts, py::arg("texts").noconvert(),
+             py::arg("offsets").noconvert(), "min_tokens"_a, "gram_tokens"_a, "shingle_size"_a,
+             "rows"_a, py::arg("a").noconvert(), py::arg("b").noconvert());
+  module.def(
+      "equal_groups",
+      [](const Array<std::uint64_t>& hashes) { return grouped(hashes, &dedup::equal_groups); },
+      py::arg("hashes").noconvert());
+  module.def(
+      "bucket_groups",
+      [](const Array<std::uint64_t>& hashes, std::size_t buckets) {
+        return grouped(hashes, [buckets](auto all) { return dedup::bucket_groups(all, buckets); });
+      },
+      py::arg("hashes").noconvert(), "buckets"_a);
+  module.def("find_windows", &find_windows, py::arg("texts").noconvert(),
+             py::arg("offsets").noconvert(), py::arg("tokens").noconvert(),
+             py::arg("starts").noconvert(), py::arg("counts").noconvert(), "min_tokens"_a);
+  module.def("group_windows", &group_windows, py::arg("hashes").noconvert(),
+             py::arg("at").noconvert(), py::arg("before").noconvert(), py::arg("after").noconvert(),
+             py::arg("is_dropped").noconvert(), py::arg("by").noconvert(), "max_copies"_a);
+  module.def("find_passages", &find_passages, py::arg("tokens").noconvert(),
+             py::arg("at").noconvert(), py::arg("flags").noconvert(), py::arg("counts").noconvert(),
+             py::arg("shapes").noconvert(), "min_tokens"_a, "with_variants"_a = false);
+  module.def("find_spans", &find_spans, py::arg("texts").noconvert(),
+             py::arg("offsets").noconvert(), py::arg("numbers").noconvert(),
+             py::arg("starts").noconvert(), py::arg("counts").noconvert());
+  module.def("jaccards", &jaccards, "texts"_a, py::arg("left").noconvert(),
+             py::arg("right").noconvert(), "shingle_size"_a);
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_core, module) {
@@ -933,4 +1086,5 @@ PYBIND11_MODULE(_core, module) {
   bind_lexemes(module);
   bind_storage(module);
   bind_index(module);
+  bind_repeats(module);
 }
