@@ -64,6 +64,14 @@ _ROW_GROUP: Final = 1000
 
 _WORD: Final = re.compile(r"\S+")
 _TOKEN: Final = re.compile(r"\w+")
+
+# So many of these words in one passage are those of a licence.
+_NOTICE: Final = re.compile(
+    r"(?i)licen[cs]|copyright|permission|warrant|redistribut|liab|disclaim|merchantab|sublicen"
+)
+_NOTICE_WORDS: Final = 4
+_MOST_COMPARED: Final = 20
+_ACTIONS: Final = ("allow", "flag", "redact", "block")
 _TOP_LEVEL: Final = re.compile(r"(?<=\n\n)(?=(?:def |class |async def |@)\w)")
 _PARAGRAPH: Final = re.compile(r"(?<=\n\n)(?=\S)")
 
@@ -383,22 +391,21 @@ def _must(watched: Watched) -> Watched:
 
 
 @dataclass(frozen=True)
-class Elsewhere:
-    """A match that lies on no plant."""
+class Passage:
+    """A stretch of a document that no plant explains, with the match that shares most of it."""
 
     document: str
+    action: str
     match: dict[str, Any]
     shared: int
     query: str
     original: str
 
     @property
-    def package(self) -> str:
-        return self.document.partition("/")[0]
-
-    @property
-    def is_copy(self) -> bool:
-        return self.shared >= TRUE_COPY_TOKENS
+    def kind(self) -> str:
+        if len(_NOTICE.findall(self.query)) >= _NOTICE_WORDS:
+            return "licence notices"
+        return "copies" if self.shared >= TRUE_COPY_TOKENS else "others"
 
 
 def judge(options: argparse.Namespace) -> None:
@@ -509,63 +516,78 @@ def _ends(plant: Plant, right: Sequence[dict[str, Any]]) -> tuple[int, int]:
 def _print_precision(
     plants: dict[str, Plant], rows: dict[str, dict[str, Any]], work: Path, cases: Path | None
 ) -> None:
-    apart: dict[str, list[dict[str, Any]]] = {}
+    apart: dict[str, list[list[dict[str, Any]]]] = {}
     on_plants = 0
     for name, row in rows.items():
-        here = [
-            match
-            for match in row["matches"]
-            if name not in plants
-            or 2 * _common(match, plants[name]) < match["query_span"][1] - match["query_span"][0]
-        ]
-        on_plants += len(row["matches"]) - len(here)
-        if here:
-            apart[name] = here
+        for group in _together(row["matches"]):
+            if name in plants and any(_common(match, plants[name]) for match in group):
+                on_plants += 1
+            else:
+                apart.setdefault(name, []).append(group)
     judged = list(_judged(apart, work))
-    real = [one for one in judged if one.is_copy]
-    rest = [one for one in judged if not one.is_copy]
-    print(
-        f"{on_plants} matches lie on plants. Elsewhere {len(judged)}: {len(real)} share "
-        f"{TRUE_COPY_TOKENS} words or tokens in a row with what they name and are copies that the "
-        f"packages brought along; {len(rest)} do not, of which "
-        f"{sum(one.match['action'] == 'block' for one in rest)} block."
-    )
-    for title, group in (("copies", real), ("others", rest)):
-        print(f"\n{title}, by protected document and package:\n")
-        pairs = Counter((one.match["document"], one.package) for one in group)
-        for (document, package), count in pairs.most_common(40):
-            here = [o for o in group if (o.match["document"], o.package) == (document, package)]
-            actions = Counter(one.match["action"] for one in here)
-            longest = max(one.shared for one in here)
-            print(f"  {count:5}  {document} in {package}: {dict(actions)}, {longest} in a row")
+    print(f"{on_plants} passages lie on plants, {len(judged)} elsewhere:")
+    for kind in ("copies", "licence notices", "others"):
+        here = [one for one in judged if one.kind == kind]
+        actions = Counter(one.action for one in here)
+        documents = len({one.document for one in here})
+        print(f"\n{kind}: {len(here)} in {documents} documents, {dict(actions)}")
+        pairs: dict[tuple[str, str], list[Passage]] = defaultdict(list)
+        for one in here:
+            pairs[one.match["document"], one.document.partition("/")[0]].append(one)
+        for (source, package), group in sorted(pairs.items(), key=lambda item: -len(item[1]))[:25]:
+            longest = max(one.shared for one in group)
+            print(f"  {len(group):5}  {source} in {package}, up to {longest} in a row")
     if cases is not None:
-        cases.write_text("\n".join(_case(one) for one in rest))
+        cases.write_text("\n".join(_case(one) for one in judged if one.kind == "others"))
 
 
-def _judged(apart: dict[str, list[dict[str, Any]]], work: Path) -> Iterator[Elsewhere]:
+def _together(matches: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Matches of one stretch of the document."""
+    groups: list[list[dict[str, Any]]] = []
+    reached = -1
+    for match in sorted(matches, key=lambda match: match["query_span"]):
+        if match["query_span"][0] >= reached:
+            groups.append([])
+        groups[-1].append(match)
+        reached = max(reached, match["query_span"][1])
+    return groups
+
+
+def _judged(apart: dict[str, list[list[dict[str, Any]]]], work: Path) -> Iterator[Passage]:
     settings = json.loads((work / "settings.json").read_text())
     texts = {}
     for line in (work / "carriers.jsonl").open():
         row = json.loads(line)
         texts[row["id"]] = row["text"]
     for carrier in carriers(Path(settings["corpora"]), settings["megabytes"]):
-        for match in apart.get(carrier.id, ()):
+        for group in apart.get(carrier.id, ()):
             text = texts.get(carrier.id, carrier.text).encode()
-            original = (work / "protected" / match["document"]).read_bytes()
-            sides = [
-                side[span[0] : span[1]].decode(errors="replace")
-                for side, span in ((text, match["query_span"]), (original, match["document_span"]))
-            ]
-            tokens = [_TOKEN.findall(side.casefold()) for side in sides]
-            common = SequenceMatcher(None, *tokens, autojunk=False).find_longest_match()
-            yield Elsewhere(carrier.id, match, common.size, *sides)
+            sides = []
+            for match in group[:_MOST_COMPARED]:
+                original = (work / "protected" / match["document"]).read_bytes()
+                query, source = (
+                    side[span[0] : span[1]].decode(errors="replace")
+                    for side, span in (
+                        (text, match["query_span"]),
+                        (original, match["document_span"]),
+                    )
+                )
+                sides.append((_shared(query, source), query, source, match))
+            shared, query, source, match = max(sides, key=lambda side: side[0])
+            action = max((match["action"] for match in group), key=_ACTIONS.index)
+            yield Passage(carrier.id, action, match, shared, query, source)
 
 
-def _case(one: Elsewhere) -> str:
+def _shared(query: str, source: str) -> int:
+    """The longest run of words or other tokens that two texts have in common."""
+    one, other = (_TOKEN.findall(text.casefold()) for text in (query, source))
+    return SequenceMatcher(None, one, other, autojunk=False).find_longest_match().size
+
+
+def _case(one: Passage) -> str:
     told = {k: v for k, v in one.match.items() if k not in ("query_span", "document_span")}
-    return (
-        f"{'=' * 80}\n{one.document}\n{told}\n{'-' * 40}\n{one.query}\n{'-' * 40}\n{one.original}\n"
-    )
+    lines = ("=" * 80, one.document, str(told), "-" * 40, one.query, "-" * 40, one.original, "")
+    return "\n".join(lines)
 
 
 def main() -> None:
