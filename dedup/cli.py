@@ -19,7 +19,8 @@ import typer
 from dedup import __version__
 from dedup.cli_add import failed_parses
 from dedup.cli_index import index_app
-from dedup.cli_options import KeyOption, NoKeyOption, keys_of
+from dedup.cli_options import FailOn, KeyOption, NoKeyOption, fails, keys_of
+from dedup.cli_scan import scan_command
 from dedup.cli_serve import serve
 from dedup.errors import DedupError, SourceError
 from dedup.filter import Filter
@@ -55,15 +56,6 @@ class Format(StrEnum):
     jsonl = "jsonl"
 
 
-class FailOn(StrEnum):
-    """The weakest action that makes the exit status 1, strongest first."""
-
-    never = "never"
-    block = "block"
-    redact = "redact"
-    flag = "flag"
-
-
 app = typer.Typer(
     help="Stops generative models from reproducing protected text and code.",
     no_args_is_help=True,
@@ -72,6 +64,7 @@ app = typer.Typer(
 )
 app.add_typer(index_app, name="index", no_args_is_help=True)
 app.command()(serve)
+app.command("scan")(scan_command)
 
 
 def main() -> NoReturn:
@@ -193,7 +186,7 @@ def check(
                 if verdict.error:
                     print_error(f"{name}: the check could not be made: {verdict.error}")
                     status = _FAILED
-                elif _fails(verdict, fail_on):
+                elif fails(verdict.action, fail_on):
                     status = status or 1
         if failed := failed_parses(opened.parses):
             sys.stderr.write(f"dedup: {failed}: judged by words and lexemes\n")
@@ -206,11 +199,6 @@ def _read_query(name: str) -> str:
         shown = "standard input" if name == "-" else name
         raise SourceError(f"{shown}: holds no text to check; see whether it was written")
     return query
-
-
-def _fails(verdict: Verdict, fail_on: FailOn) -> bool:
-    actions = list(FailOn)
-    return verdict.action in actions[1 : actions.index(fail_on) + 1]
 
 
 class _Originals:

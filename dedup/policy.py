@@ -18,7 +18,7 @@ import os
 import string
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -26,10 +26,12 @@ from dedup.errors import Blocked
 from dedup.match import Kind, Match, Span, View
 from dedup.selection import fits
 
-__all__ = ["Action", "Policy", "Rule", "Ruling", "Verdict"]
+__all__ = ["STRENGTH", "Action", "Policy", "Rule", "Ruling", "Verdict"]
 
 Action = Literal["allow", "flag", "redact", "block"]
-_STRENGTH: Final = {action: strength for strength, action in enumerate(get_args(Action))}
+STRENGTH: Final[dict[Action, int]] = {
+    action: strength for strength, action in enumerate(get_args(Action))
+}
 
 _SUPPRESSING: Final = ("redact", "block")
 
@@ -38,6 +40,8 @@ _SCHEMA_VERSION: Final = 1
 _ON_ERROR: Final = "on_error"  # the rule a verdict names when the check itself failed
 _PROMPT: Final = "prompt"  # and for a match that only repeats what the prompt supplied
 _BACKGROUND: Final = "background"  # or that is found in what is permitted to all
+_BASELINE: Final = "baseline"  # or that was found and accepted before
+_OWN_NAMES: Final = (_ON_ERROR, _PROMPT, _BACKGROUND, _BASELINE)
 _CHOICES: Final = {
     "action": get_args(Action),
     "views": get_args(View),
@@ -87,7 +91,7 @@ class Rule:
     language: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.name or self.name in (_ON_ERROR, _PROMPT, _BACKGROUND):
+        if not self.name or self.name in _OWN_NAMES:
             raise ValueError(f"a rule needs a name of its own, got {self.name!r}")
         _check_choice("action", self.action, _CHOICES["action"])
         for key in ("views", "kinds"):
@@ -155,7 +159,8 @@ class Verdict:
         Matches that count, each with its rule and action, in the order of the index.
     exempted : tuple of Ruling
         Matches that an ``allow`` rule took out, each with that rule, or ``prompt`` for those that
-        repeat the prompt, ``background`` for those that the background has too.
+        repeat the prompt, ``background`` for those that the background has too, ``baseline`` for
+        those that were accepted before.
     error : str
         Why the check could not be made, if the policy's ``on_error`` decided; else empty.
     """
@@ -497,8 +502,30 @@ class Policy:
                 kept = exempted if rule.action == "allow" else rulings
                 kept.append(Ruling(match, rule.name, rule.action))
 
+        return self._verdict(query, rulings, exempted, index_generation)
+
+    def accept(self, query: str, verdict: Verdict, is_known: Sequence[bool]) -> Verdict:
+        """The verdict without those of its rulings that were accepted before.
+
+        They are exempted under the rule ``baseline``; what is left decides. `is_known` has a value
+        for each ruling.
+        """
+        if not any(is_known):
+            return verdict
+        rulings: list[Ruling] = []
+        exempted = list(verdict.exempted)
+        for ruling, known in zip(verdict.rulings, is_known, strict=True):
+            if known:
+                exempted.append(Ruling(ruling.match, _BASELINE, "allow"))
+            else:
+                rulings.append(ruling)
+        return self._verdict(query, rulings, exempted, verdict.index_generation)
+
+    def _verdict(
+        self, query: str, rulings: list[Ruling], exempted: list[Ruling], index_generation: int
+    ) -> Verdict:
         strongest = max(
-            rulings or exempted, key=lambda ruling: _STRENGTH[ruling.action], default=None
+            rulings or exempted, key=lambda ruling: STRENGTH[ruling.action], default=None
         )
         action: Action = strongest.action if strongest else "allow"
         text = query
@@ -530,6 +557,11 @@ class Policy:
         """What stands for the passages to be redacted, in order: disjoint spans and notices."""
         matches = [ruling.match for ruling in rulings if ruling.action == "redact"]
         return [(span, _fill(self.notice, match)) for span, match in _unions(matches)]
+
+    def without(self, query: str, rulings: Iterable[Ruling]) -> str:
+        """The query with the notice in place of every passage that is redacted or blocked."""
+        suppressed = (ruling for ruling in rulings if ruling.action in _SUPPRESSING)
+        return self._redact(query, (replace(ruling, action="redact") for ruling in suppressed))
 
     def judge_error(
         self, query: str, error: BaseException, *, index_generation: int = 0

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
+import xxhash
+
 from dedup import _core, expiry
 from dedup.contents import (
     IndexedDocument,
@@ -29,9 +31,7 @@ from dedup.selection import Selection
 from dedup.tombstones import Tombstones, count, is_dead, tombstones, united
 
 if TYPE_CHECKING:
-    from dedup.views import UnitRow
-
-    Parsed = tuple[_core.Lexemes | None, list[UnitRow]]
+    from dedup.parsers import Parsed
 
 __all__ = ["Session", "Snapshot"]
 
@@ -94,19 +94,35 @@ class Session:
                 for searcher, supply in zip(self._searchers, self._supplies, strict=True)
             ]
         )
-        if matches and self._background:
-            permitted = [match for other in self._background for match in other.search(text)]
-            matches = with_background(matches, permitted)
-        return matches
+        return self._marked(text, matches)
 
-    def search_batch(self, texts: list[str], threads: int) -> list[list[Match]]:
+    def search_batch(
+        self, texts: Sequence[str], threads: int = 1, parsed: "Sequence[Parsed] | None" = None
+    ) -> list[list[Match]]:
         """The same of many texts, on so many threads; the prompt is left out of account."""
-        parsed = [self.parsed(text) for text in texts]
+        if parsed is None:
+            parsed = [self.parsed(text) for text in texts] if self.has_code else []
         answers = [
             [s.matches(found) for found in s.core.search_batch(texts, parsed, threads)]
             for s in self._searchers
         ]
-        return [joined(list(parts)) for parts in zip(*answers, strict=True)] or [[] for _ in texts]
+        if not answers:
+            return [[] for _ in texts]
+        return [
+            self._marked(text, joined(list(parts)))
+            for text, parts in zip(texts, zip(*answers, strict=True), strict=True)
+        ]
+
+    def parsed_document(self, text: str, name: str) -> "tuple[Parsed, str]":
+        """``parsed`` of a whole document that has a name, without a limit of time; what failed."""
+        return self._parsers.of_scanned(text, name) if self.has_code else ((None, []), "")
+
+    def _marked(self, text: str, matches: list[Match]) -> list[Match]:
+        """The matches, marked where the background has them too."""
+        if not matches or not self._background:
+            return matches
+        permitted = [match for other in self._background for match in other.search(text)]
+        return with_background(matches, permitted)
 
     def stream(self) -> _core.StreamSearch:
         """What reads a query that arrives in pieces."""
@@ -269,6 +285,14 @@ class Snapshot:
                     document = indexed_document(segment, index)
                     if wanted.fits(document):
                         yield document
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells this state of the index from every other; what expired is part of it."""
+        state = xxhash.xxh3_128(repr(self.manifest).encode())
+        for dead in self.dead:
+            state.update(len(dead).to_bytes(8, "little") + dead)
+        return state.hexdigest()
 
     def holds(self, id: str, text: str) -> bool:
         """Whether the document of this id is protected, with this very text."""

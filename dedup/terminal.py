@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any, TextIO, TypeVar
 
 from dedup.report import printable
@@ -15,6 +16,7 @@ from dedup.report import printable
 __all__ = [
     "OutputClosed",
     "as_json",
+    "bytes_progress",
     "counted",
     "output_to",
     "print_error",
@@ -121,6 +123,41 @@ def progress(total: int | None = None) -> Iterator[_Track[Any]]:
                 bar.advance(task)
 
         yield track
+
+
+@contextmanager
+def bytes_progress(total: Callable[[], int] | None) -> Iterator[Callable[[int, str], object]]:
+    """A function that shows how many bytes were read, and more in words, if someone is looking.
+
+    The total may take long to find out, so it is found out beside: until then there is no time
+    left. None: nothing is shown.
+    """
+    if total is None or not sys.stderr.isatty():
+        yield lambda read_bytes, description: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True, color_system="auto" if wants_colour(sys.stderr) else None)
+    columns = (
+        BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        Thread(target=lambda: bar.update(task, total=total() or None), daemon=True).start()
+        yield lambda read_bytes, words: bar.update(task, completed=read_bytes, description=words)
 
 
 def counted(number: int, noun: str) -> str:
