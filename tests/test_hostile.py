@@ -77,12 +77,13 @@ def rows_bomb(path: Path) -> None:
 
 
 def zip_bomb(path: Path) -> None:
-    with (
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
-        archive.open("blanks.txt", "w") as member,
-    ):
-        for _ in range(MAX_DOCUMENT_BYTES // (1 << 26) + 1):
-            member.write(b" " * (1 << 26))
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    piece = packer.compress(b" " * (1 << 26)) + packer.flush(zlib.Z_FULL_FLUSH)
+    pieces = MAX_DOCUMENT_BYTES // (1 << 26) + 1
+    checksum = 0
+    for _ in range(pieces):
+        checksum = zlib.crc32(b" " * (1 << 26), checksum)
+    _zip_by_hand(path, ["blanks.txt"], piece * pieces + b"\3\0", checksum, pieces << 26)
 
 
 def zip_of_overlapping_members(path: Path) -> None:
@@ -90,20 +91,26 @@ def zip_of_overlapping_members(path: Path) -> None:
     data = b" " * (1 << 24)
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = packer.compress(data) + packer.flush()
-    checksum = zlib.crc32(data)
+    names = [f"{number:04}.txt" for number in range(1000)]
+    _zip_by_hand(path, names, packed, zlib.crc32(data), len(data))
 
-    def fields(name: bytes) -> bytes:
-        sizes = (checksum, len(packed), len(data), len(name), 0)
+
+def _zip_by_hand(path: Path, names: list[str], packed: bytes, checksum: int, size: int) -> None:
+    def fields(name: str) -> bytes:
+        sizes = (checksum, len(packed), size, len(name), 0)
         return struct.pack("<HHHHHIIIHH", 20, 0, 8, 0, 33, *sizes)
 
-    name = b"0000.txt"
-    local = b"PK\3\4" + fields(name) + name + packed
+    local = b"PK\3\4" + fields(names[0]) + names[0].encode() + packed
     directory = b"".join(
-        b"PK\1\2" + struct.pack("<H", 20) + fields(n) + struct.pack("<HHHII", 0, 0, 0, 0, 0) + n
-        for n in (f"{i:04}.txt".encode() for i in range(1000))
+        b"PK\1\2"
+        + struct.pack("<H", 20)
+        + fields(name)
+        + struct.pack("<HHHII", 0, 0, 0, 0, 0)
+        + name.encode()
+        for name in names
     )
-    end = struct.pack("<HHHHIIH", 0, 0, 1000, 1000, len(directory), len(local), 0)
-    path.write_bytes(local + directory + b"PK\5\6" + end)
+    numbers = (0, 0, len(names), len(names), len(directory), len(local), 0)
+    path.write_bytes(local + directory + b"PK\5\6" + struct.pack("<HHHHIIH", *numbers))
 
 
 def nested_zips(path: Path) -> None:
@@ -152,7 +159,7 @@ def gzip_text(path: Path) -> None:
 
 
 def zstd_rows(path: Path) -> None:
-    rows = "".join(json.dumps({"text": _noise(500)}) + "\n" for _ in range(400))
+    rows = "".join(json.dumps({"text": f"{n} {_noise(500)}"}) + "\n" for n in range(400))
     path.write_bytes(zstandard.compress(rows.encode()))
 
 
@@ -161,7 +168,8 @@ def xz_text(path: Path) -> None:
 
 
 def table() -> Any:
-    return pa.table({"text": [f"{n} {_noise(500)}" for n in range(2000)]})
+    noise = _noise(500)
+    return pa.table({"text": [f"{n} {noise}" for n in range(2000)]})
 
 
 def parquet(path: Path) -> None:
