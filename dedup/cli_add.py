@@ -14,19 +14,27 @@ from typing import Annotated, Final
 import typer
 
 from dedup.cli_options import (
+    EncodingOption,
+    FieldOption,
+    IdFieldOption,
     IndexArgument,
     KeyOption,
     NoKeyOption,
+    RevisionOption,
+    SourcesArgument,
+    TextFieldOption,
     index_app,
     keys_of,
     made_or_loaded,
+    reading_of,
 )
 from dedup.expiry import parse_date
 from dedup.index import Index, IndexInfo
 from dedup.key import Key
 from dedup.manifest import MANIFEST
+from dedup.partition import partitions
 from dedup.report import printable
-from dedup.source import Document, SourceNote, SourceProblem, read_sources
+from dedup.source import Document, SourceNote, SourceProblem, read_all
 from dedup.terminal import counted, print_error, progress, write
 
 __all__ = ["failed_parses", "index_add"]
@@ -40,14 +48,7 @@ _MAX_LICENCES: Final = 5
 @index_app.command("add")
 def index_add(
     index: IndexArgument,
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SOURCE...",
-            help="Files, directories (.gitignore is honoured), git repositories, bare or checked "
-            "out, .jsonl or .ndjson files, any file gzipped; - for standard input.",
-        ),
-    ],
+    sources: SourcesArgument,
     corpus: Annotated[str, typer.Option(help="Corpus of the documents.")] = "",
     licence: Annotated[
         str,
@@ -65,17 +66,11 @@ def index_add(
             "{revision} of a repository. For clones of well-known hosts, its page there.",
         ),
     ] = "",
-    text_field: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Field of a JSON row that holds the text.")
-    ] = None,
-    revision: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REV",
-            help="Read this commit, branch or tag of the sources, which are git repositories. "
-            "Without it: the working tree, or HEAD of a bare repository.",
-        ),
-    ] = None,
+    text_field: TextFieldOption = None,
+    id_field: IdFieldOption = None,
+    field: FieldOption = None,
+    encoding: EncodingOption = None,
+    revision: RevisionOption = None,
     expires: Annotated[
         str | None,
         typer.Option(
@@ -102,18 +97,13 @@ def index_add(
     """
     memory_bytes = _bytes(memory)
     tally = _Tally(is_detecting=not licence)
-    items = read_sources(
-        sources,
-        corpus=corpus,
-        licence=licence,
-        owner=owner,
-        url=url,
-        expires=_date(expires),
-        text_field=text_field,
-        skip=index,
-        revision=revision,
-        note=tally.note,
+    reading = reading_of(
+        *(text_field, id_field, field, encoding, revision),
+        labels=Document("", "", corpus, licence, owner, url, _date(expires)),
+        skip=[index],
+        is_guessing=False,
     )
+    items = read_all(partitions(sources, reading), note=tally.note)
     documents = tally.documents(items)
     first = next(documents, None)
     if first is None:

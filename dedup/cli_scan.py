@@ -287,11 +287,11 @@ def _told(summary: ScanSummary, census: Census | None) -> str:
     """What became of a scan, for people."""
     tally = summary.tally
     seconds = max(1e-9, summary.seconds)
+    rates = f"{tally.bytes / 1e6 / seconds:,.1f} MB/s, {tally.documents / seconds:,.0f} documents/s"
     lines = [str(note) for note in tally.notes]
     lines.append(
-        f"{counted(tally.documents, 'document')} scanned, {tally.bytes / 1e6:,.1f} MB at "
-        f"{tally.bytes / 1e6 / seconds:,.1f} MB/s and {tally.documents / seconds:,.0f} documents/s, "
-        f"in {_duration(seconds)}, peak memory {summary.peak_bytes / 1e6:,.0f} MB"
+        f"{counted(tally.documents, 'document')} scanned, {tally.bytes / 1e6:,.1f} MB in "
+        f"{_duration(seconds)} ({rates}), peak memory {summary.peak_bytes / 1e6:,.0f} MB"
     )
     actions = [action for action in ("block", "redact", "flag", "allow") if tally.actions[action]]
     if actions:

@@ -30,6 +30,7 @@ __all__ = [
     "SourceNote",
     "SourceProblem",
     "find_documents",
+    "read_all",
     "read_sources",
     "read_text",
 ]
@@ -43,8 +44,7 @@ def read_sources(
     owner: str = "",
     url: str = "",
     expires: date | None = None,
-    text_field: str | None = None,
-    id_field: str | None = None,
+    fields: Iterable[tuple[str, str]] = (),
     encoding: str | None = None,
     skip: str | os.PathLike[str] | None = None,
     revision: str | None = None,
@@ -68,8 +68,8 @@ def read_sources(
         (the commit of a repository) filled in, percent-encoded; empty where ``{revision}`` is
         unknown. Without it a tracked file of a repository gets its page at the repository's origin,
         if that is on a well-known host.
-    text_field, id_field : str, optional
-        The field of a row that holds the text, the id, instead of the usual ones.
+    fields : pairs of str
+        What a row says and the field that says it, instead of the usual ones; see ``Reading``.
     encoding : str, optional
         The encoding of what is not UTF-8. Nothing is guessed here; see ``encoding``.
     skip : path, optional
@@ -82,28 +82,28 @@ def read_sources(
     Raises
     ------
     ValueError
-        If ``url`` has an unknown field, or the encoding is none. Nothing else: what fails is a
-        SourceProblem.
+        If ``url`` has an unknown field, a row has nothing of a name in ``fields``, or the encoding
+        is unknown. Nothing else: what fails is a SourceProblem.
 
     Notes
     -----
     Lazy: one document is in memory at a time, and the names of the files of a checked-out
     repository.
     """
-    named = (("text", text_field), ("id", id_field))
     reading = Reading(
-        fields=tuple((said, field) for said, field in named if field is not None),
+        fields=tuple(fields),
         encoding=Encoding(encoding),
         labels=Document("", "", corpus, licence, owner, url, expires),
         skip=() if skip is None else (os.path.abspath(skip),),  # noqa: PTH100 keeps the links
         revision=revision,
     )
-    return _read_all(partitions(sources, reading), note)
+    return read_all(partitions(sources, reading), note)
 
 
-def _read_all(
-    parts: Iterable[Partition], note: Callable[[SourceNote], object] | None
+def read_all(
+    parts: Iterable[Partition], note: Callable[[SourceNote], object] | None = None
 ) -> Iterator[Document | SourceProblem]:
+    """The documents of partitions, as ``read_sources`` gives those of sources."""
     for source, group in groupby(parts, key=lambda partition: partition.source):
         # A source without any text is a mistake; an empty file among others (every Python package
         # has one) is not.

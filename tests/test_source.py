@@ -457,7 +457,7 @@ def test_row_may_say_when_it_expires(tmp_path: Path, read: Read) -> None:
 
 def test_text_field_can_be_named(tmp_path: Path, read: Read) -> None:
     path = write(tmp_path / "a.jsonl", rows({"text": "no", "code": "yes"}))
-    assert read(path, text_field="code")[0][0].text == "yes"
+    assert read(path, fields=[("text", "code")])[0][0].text == "yes"
 
 
 def test_byte_order_mark_blank_lines_and_missing_last_newline_are_fine(
