@@ -446,11 +446,10 @@ def _name(document: str, names: set[str]) -> str:
 def _print_recall(plants: dict[str, Plant], rows: dict[str, dict[str, Any]]) -> None:
     by_kind: dict[str, list[Plant]] = defaultdict(list)
     by_form: dict[str, list[Plant]] = defaultdict(list)
-    for plant in plants.values():
+    for plant in sorted(plants.values(), key=lambda plant: plant.kind):
         by_kind[plant.kind].append(plant)
         by_form[plant.form].append(plant)
-        by_kind["all"].append(plant)
-    by_kind["all"] = by_kind.pop("all")
+    by_kind["all"] = list(plants.values())
     right = {
         plant.document: [
             match
@@ -484,7 +483,7 @@ def _print_recall(plants: dict[str, Plant], rows: dict[str, dict[str, Any]]) -> 
         print(f"{form}: {len(found)} of {len(group)} found")
     for plant in plants.values():
         if not _is_found(plant, right[plant.document]):
-            print(f"missed: {plant}")
+            print(f"missed: {plant.kind}, {plant.size}, of {plant.sources} in {plant.document}")
     print()
 
 
