@@ -2,6 +2,7 @@
 
     python benchmarks/corpora.py CORPORA
     python benchmarks/scale.py grow CORPORA WORK [--json OUT] [--svg OUT]
+    python benchmarks/scale.py plan OUT INDEX
     python benchmarks/scale.py tree WORK FOLDER... [--jobs 2]
 
 ``grow`` takes beginnings of the corpora, as JSON lines, and for each size and number of processes
@@ -12,6 +13,9 @@ runs, each in a process of its own:
     ask         dedup scan of ten other megabytes of the same kind, against the index of all of it:
                 what a query costs as the index grows
     repeats     dedup repeats of all of it
+
+``plan`` takes what ``grow`` wrote, and any index of text without a key, and says what 10^9 to 10^12
+words of text would take, were the slopes to stay what they are.
 
 ``tree`` protects folders of sources: rate, size, memory, and what could not be parsed.
 
@@ -28,12 +32,15 @@ import platform
 import re
 import shutil
 import sysconfig
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+import numpy as np
 from plot import Line, chart
+from thief import FINGERPRINTS, SEEDS, SPANS, Segment
 from watch import Watched, dedup, watch
 
 Kind = Literal["text", "code", "mixed"]
@@ -60,6 +67,7 @@ class Cell:
     peaks_bytes: int
     made_bytes: int
     tokens: int
+    start_s: float
 
     @property
     def rate(self) -> float:
@@ -68,8 +76,8 @@ class Cell:
 
     @property
     def core_rate(self) -> float:
-        """In MB/s of processor time."""
-        return self.read_bytes / _MB / self.processor_s
+        """In MB/s of processor time, without what it takes to start."""
+        return self.read_bytes / _MB / (self.processor_s - self.start_s)
 
 
 # ---- corpora -------------------------------------------------------------------------------------
@@ -123,6 +131,8 @@ class Bench:
         self._small = folder / "stdlib.idx"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        self._little = folder / "little.txt"
+        self._little.write_text("A short text.\n" * 10)
         _must(self._added(self._small, [_standard_library(folder)], 1))
 
     def cells(
@@ -140,16 +150,16 @@ class Bench:
         common = {"kind": kind, "megabytes": megabytes}
         for number in jobs:
             for command in commands:
-                tokens = made = 0
+                tokens, made, start = 0, 0, 0.0
                 if command == "add" or (command == "ask" and not index.exists()):
                     shutil.rmtree(index, ignore_errors=True)
                     done = _must(self._added(index, [corpus], number))
                     tokens = int(_TOKENS.findall(done.output)[-1][0].replace(",", ""))
                     made = sum(file.stat().st_size for file in index.iterdir())
-                if command == "scan":
-                    done = self._scanned(corpus, self._small, out, number)
-                elif command == "ask":
-                    done = self._scanned(asked, index, out, number)
+                if command in ("scan", "ask"):
+                    read, of = (corpus, self._small) if command == "scan" else (asked, index)
+                    start = self._scanned(self._little, of, out, number).processor_s
+                    done = self._scanned(read, of, out, number)
                 elif command == "repeats":
                     _remove(out)
                     done = _must(watch(dedup("repeats", corpus, "-o", out, "--jobs", number)))
@@ -163,6 +173,7 @@ class Bench:
                     peaks_bytes=done.peaks_bytes,
                     made_bytes=made,
                     tokens=tokens,
+                    start_s=start,
                     **common,
                 )
         shutil.rmtree(index, ignore_errors=True)
@@ -269,6 +280,73 @@ def drawing(cells: Sequence[Cell]) -> str:
     return chart([("MB/s per core", rates), ("peak memory, MB", peaks)], "corpus, MB")
 
 
+# ---- the plan ------------------------------------------------------------------------------------
+
+# Of one view of a segment; more are in several segments, each of which a query asks.
+_SEGMENT_TOKENS: Final = 2**32 - 16
+_MACHINE_BYTES: Final = 256e9
+_QUERY_TOKENS: Final = 200
+
+
+def plan(options: argparse.Namespace) -> None:
+    cells = [Cell(**fields) for fields in json.loads(options.grown.read_text())]
+    text = [cell for cell in cells if cell.kind == "text" and cell.jobs == 1]
+    added = {cell.megabytes: cell for cell in text if cell.command == "add"}
+    asked = {cell.megabytes: cell for cell in text if cell.command == "ask"}
+    most = added[max(added)]
+    token_bytes = most.read_bytes / most.tokens
+    points = [(added[size].tokens, _us_a_token(asked[size], token_bytes)) for size in sorted(asked)]
+    shares = _shares(options.index)
+    index_bytes = most.made_bytes / most.tokens
+    hot = index_bytes * shares["seeds"]
+    print(f"measured, on {machine()}:\n")
+    print(f"- a word is {token_bytes:.2f} bytes of text and {index_bytes:.2f} of index, of which")
+    print("  " + ", ".join(f"{name} {index_bytes * share:.2f}" for name, share in shares.items()))
+    print(f"- built at {most.core_rate:.1f} MB/s per core")
+    print("- asking, us of processor a word, by words in the index: ")
+    print("  " + ", ".join(f"{us:.2f} at {tokens:.1e}" for tokens, us in points))
+    slope, base = np.polyfit(*zip(*points[-3:], strict=True), 1)
+    print(
+        f"- a line through the last: {base:.2f} us and {slope * 1e9:.2f} us for each 10^9 words\n"
+    )
+    print(
+        "| words | text, TB | index, TB | in memory, TB | segments | machines | "
+        "core hours to build | query of 200 words: ms of processor | ms on each machine |\n"
+        + "|---" * 9
+        + "|"
+    )
+    for exponent in range(9, 13):
+        words = 10.0**exponent
+        segments = math.ceil(words / _SEGMENT_TOKENS)
+        machines = math.ceil(words * hot / (0.8 * _MACHINE_BYTES))
+        us = segments * base + slope * words
+        spent = us * _QUERY_TOKENS / 1e3
+        hours = words * token_bytes / _MB / most.core_rate / 3600
+        print(
+            f"| 10^{exponent} | {words * token_bytes / 1e12:.3g} | "
+            f"{words * index_bytes / 1e12:.3g} | {words * hot / 1e12:.3g} | {segments} | "
+            f"{machines} | {hours:,.0f} | {spent:.2f} | {spent / machines:.2f} |"
+        )
+
+
+def _us_a_token(cell: Cell, token_bytes: float) -> float:
+    return 1e6 * (cell.processor_s - cell.start_s) / (cell.read_bytes / token_bytes)
+
+
+def _shares(index: Path) -> dict[str, float]:
+    """Of the bytes of an index without a key, which part is what."""
+    names = {SEEDS: "seeds", FINGERPRINTS: "fingerprints", SPANS: "places of the words"}
+    sizes: Counter[str] = Counter()
+    for file in index.glob("*.dedup"):
+        data = np.fromfile(file, np.uint8)
+        for (kind, _), (_, size) in Segment(data).layout.sections.items():
+            sizes[names.get(kind, "all else")] += size
+        sizes["all else"] += len(data) - sum(
+            size for _, size in Segment(data).layout.sections.values()
+        )
+    return {name: size / sizes.total() for name, size in sizes.most_common()}
+
+
 def tree(options: argparse.Namespace) -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     index = options.work / "tree.idx"
@@ -308,6 +386,10 @@ def main() -> None:
     step.add_argument("--json", type=Path)
     step.add_argument("--svg", type=Path)
     step.set_defaults(run=grow)
+    step = steps.add_parser("plan")
+    step.add_argument("grown", type=Path, help="what `grow --json` wrote")
+    step.add_argument("index", type=Path)
+    step.set_defaults(run=plan)
     step = steps.add_parser("tree")
     step.add_argument("work", type=Path)
     step.add_argument("folders", type=Path, nargs="+")
