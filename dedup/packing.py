@@ -20,7 +20,7 @@ from dedup.errors import SourceError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["Allowance", "Stream", "buffered", "inner_name", "packing_of", "unpacked"]
+__all__ = ["Allowance", "Stream", "buffered", "counted", "inner_name", "packing_of", "unpacked"]
 
 Stream = io.BufferedReader
 
@@ -45,6 +45,11 @@ class Allowance:
         self._packed = 0
         self._unpacked = 0
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether too much came out."""
+        return self._unpacked > _FREE_BYTES + _MAX_RATIO * self._packed
+
     def read(self, packed_bytes: int) -> None:
         """So much was read of the file."""
         self._packed += packed_bytes
@@ -58,7 +63,7 @@ class Allowance:
             If that is more than anything but a bomb holds.
         """
         self._unpacked += unpacked_bytes
-        if self._unpacked > _FREE_BYTES + _MAX_RATIO * self._packed:
+        if self.is_spent:
             raise SourceError(
                 f"unpacks to more than {_MAX_RATIO} times its size, as a bomb does; if it is "
                 "meant, unpack it and name what comes out"
@@ -89,6 +94,11 @@ def _split(name: str) -> tuple[str, str]:
     return (base, ending) if dot and base and not base.endswith("/") else (lowered, "")
 
 
+def counted(stream: BinaryIO, allowance: Allowance) -> Stream:
+    """The stream of a file, what is read of it being told to the allowance."""
+    return buffered(_Counted(stream, allowance))
+
+
 def unpacked(stream: BinaryIO, name: str, allowance: Allowance) -> Stream:
     """The content of a file of that name; the stream itself if the name says nothing of a packing.
 
@@ -100,8 +110,7 @@ def unpacked(stream: BinaryIO, name: str, allowance: Allowance) -> Stream:
     packing = packing_of(name)
     if not packing:
         return stream if isinstance(stream, Stream) else buffered(_Raw(stream))
-    counted = buffered(_Counted(stream, allowance))
-    return buffered(_Unpacked(counted, packing, allowance))
+    return buffered(_Unpacked(stream, packing, allowance))
 
 
 def buffered(raw: io.RawIOBase) -> Stream:

@@ -19,11 +19,11 @@ from urllib.parse import quote
 import xxhash
 
 from dedup.document import READ_ERRORS, Document, SourceNote, SourceProblem, name_of, reason_of
-from dedup.forms import Item, Stretch, Tally, cut, is_long, read_item
+from dedup.forms import cut, is_long, read_item
+from dedup.item import Item, Label, Stretch, Tally
 from dedup.licence import of_head
-from dedup.packing import Allowance, Stream, unpacked
+from dedup.packing import Stream
 from dedup.reading import Reading
-from dedup.rows import Label
 from dedup.tree import Access, File
 from dedup.walk import files_of
 
@@ -220,8 +220,7 @@ def _read(
     try:
         # Before the file is opened: of a commit, one object is read at a time.
         item = _item(file, reading, _labelling(file, access, reading.labels), tally)
-        with unpacked(access.open(file), file.id, Allowance()) as stream:
-            yield from read_item(stream, item, piece.stretch)
+        yield from read_item(access.open(file), item, piece.stretch)
     except READ_ERRORS as error:
         yield SourceProblem(file.shown, "", reason_of(error))
 

@@ -209,7 +209,7 @@ def test_binary_files_in_a_directory_are_left_out_and_counted(tmp_path: Path, re
     write(folder / "image.png", b"\x89PNG\r\n\x1a\n\0\0" + bytes(200_000))
     write(folder / "late.bin", b"\x01text" * 20_000 + b"\0")
     write(folder / "small.gif", b"GIF89a\x01\xff")
-    write(folder / "packed.tar.gz", gzip.compress(bytes(9999)))
+    write(folder / "packed.tar.gz", gzip.compress(b"\0no archive" * 999))
     write(
         folder / "big.dat", b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n"
     )
