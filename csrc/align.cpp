@@ -48,6 +48,7 @@ class Extension {
   }
 
   int32_t gained() const { return gained_; }
+  bool wants_more() const { return wants_more_; }
 
  private:
   // A row of the band. Cell k of row r is r query tokens and r + k - kBand document tokens on.
@@ -79,6 +80,7 @@ class Extension {
     if (length) add(i_, j_, length);
     i_ += length;
     j_ += length;
+    wants_more_ |= j_ == document_tokens_ && i_ < query_tokens_;
     gained_ += kMatchGain * static_cast<int32_t>(length);
   }
 
@@ -111,8 +113,10 @@ class Extension {
       for (int32_t k = 0; k < kBand - row; ++k) now.score[static_cast<size_t>(k)] = kNever;
       for (int32_t k = std::max(0, columns - row + kBand + 1); k < kCells; ++k) {
         now.score[static_cast<size_t>(k)] = kNever;
+        wants_more_ = true;
       }
-      const int16_t row_best = *std::max_element(now.score.begin(), now.score.begin() + kCells);
+      int16_t row_best = kNever;
+      for (size_t k = 0; k < kCells; ++k) row_best = std::max(row_best, now.score[k]);
       if (row_best > best) {
         best = row_best;
         best_row = row;
@@ -138,17 +142,30 @@ class Extension {
             std::array<int16_t, kCells>& steps) const {
     const int16_t cost = cost_;
     const auto swing = static_cast<int16_t>(kMatchGain + cost);
+    // What a gap in the query takes over from cells to the left, in steps of 1, 2, 4, 8 and 16.
+    constexpr size_t kBorder = kCells / 2;
+    alignas(64) std::array<int16_t, kBorder + kCells> left, further;
     std::array<int16_t, kCells> diagonal, upper, equal;
+    for (size_t k = 0; k < kBorder; ++k) left[k] = further[k] = kNever;
     for (size_t k = 0; k < kCells; ++k) {
       equal[k] = static_cast<int16_t>(-(document[k] == token));  // all ones where equal
       diagonal[k] = static_cast<int16_t>(before.score[k] + (equal[k] & swing) - cost);
       upper[k] = static_cast<int16_t>(before.score[k + 1] - cost);
       now.run[k] = static_cast<int16_t>((before.run[k] + 1) & equal[k]);
-      now.score[k] = std::max(diagonal[k], upper[k]);
+      left[kBorder + k] = std::max(diagonal[k], upper[k]);
     }
-    for (size_t k = 1; k < kCells; ++k) {
-      now.score[k] = std::max<int16_t>(now.score[k], static_cast<int16_t>(now.score[k - 1] - cost));
-    }
+    const auto take = [&](const auto& from, auto& to, size_t step) {
+      const auto lost = static_cast<int16_t>(static_cast<int16_t>(step) * cost);
+      for (size_t k = kBorder; k < kBorder + kCells; ++k) {
+        to[k] = std::max<int16_t>(from[k], static_cast<int16_t>(from[k - step] - lost));
+      }
+    };
+    take(left, further, 1);
+    take(further, left, 2);
+    take(left, further, 4);
+    take(further, left, 8);
+    take(left, further, 16);
+    std::copy_n(&further[kBorder], kCells, now.score.begin());
     for (size_t k = 0; k < kCells; ++k) {
       const auto along = static_cast<int16_t>(kDiagonal + equal[k]);  // kDiagonalEqual is one less
       const int16_t aside = now.score[k] == upper[k] ? kQueryOnly : kDocumentOnly;
@@ -189,6 +206,7 @@ class Extension {
   int32_t gained_;
   const int16_t cost_;
   uint32_t i_ = 0, j_ = 0;
+  bool wants_more_ = false;
   std::vector<Piece> pieces_;
   std::array<std::array<int16_t, kCells>, kMaxRows + 1> steps_;  // of rows 1 and up
 };
@@ -253,10 +271,12 @@ Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t 
                         document.data() + d, static_cast<uint32_t>(document.size()) - d, 0, cost);
   const auto after = forwards.run();
   // A backward extension reads query[-i]: it is given the last token before the point.
-  const auto before =
-      Extension<-1>(query.data() + q - 1, q, document.data() + d - 1, d, forwards.gained(), cost)
-          .run();
+  Extension<-1> backwards(query.data() + q - 1, q, document.data() + d - 1, d, forwards.gained(),
+                          cost);
+  const auto before = backwards.run();
   Alignment alignment;
+  alignment.wants_before = backwards.wants_more();
+  alignment.wants_behind = forwards.wants_more();
   auto& pieces = alignment.pieces;
   for (auto piece = before.rbegin(); piece != before.rend(); ++piece) {
     pieces.push_back(

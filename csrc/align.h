@@ -38,6 +38,9 @@ int32_t score_of(std::span<const Piece> pieces, int32_t cost);
 struct Alignment {
   std::vector<Piece> pieces;  // increasing in both; never touching on one diagonal
   int32_t score = 0;          // gains less costs, from the first piece to the last
+  // Whether tokens before the first, or behind the last, of the document that was given would have
+  // been looked at; otherwise they change nothing.
+  bool wants_before = false, wants_behind = false;
 
   uint32_t query_from() const { return pieces.front().query; }
   uint32_t query_to() const { return pieces.back().query + pieces.back().length; }

@@ -27,9 +27,9 @@ constexpr uint64_t kFilterShare = 2;
 // Of the postings that the table of a segment with removed documents does not keep, so many are
 // looked at for living ones: bounds what a probe costs until a merge tidies up.
 constexpr uint32_t kMaxBeyond = 1024;
-// Of a document so many tokens are read around an anchor at first, besides those that face the
-// query; and an alignment that comes so near to their end is made again with more.
-constexpr uint32_t kLeastMargin = 384, kTouched = 320, kFirstReach = 256;
+// Of a document so many tokens are read around an anchor at first, on either side; and eight times
+// as many if an alignment would look further. Most alignments are of a few words.
+constexpr uint32_t kFirstReach = 96;
 
 // Two units that share bands are compared by their shingles of so many nodes, each an anchor to
 // align at; so many alignments at the most.
@@ -280,26 +280,25 @@ void Collector::align_at(uint32_t document, const TokenRange& range, uint32_t q,
 }
 
 Alignment Collector::aligned(const TokenRange& range, uint32_t q, uint32_t d) {
-  uint64_t reach = kFirstReach, margin = kLeastMargin;
-  for (;; reach *= 8, margin *= 8) {
-    const auto window = [&](uint64_t query_tokens, uint64_t document_tokens) {
-      return static_cast<uint32_t>(
-          std::min(document_tokens, std::min(query_tokens, reach) + margin));
-    };
-    const uint32_t from = d - window(q, d);
-    const uint32_t to = d + window(query_.size() - q, range.tokens - d);
+  for (uint64_t reach = kFirstReach;; reach *= 8) {
+    const uint32_t from = d - static_cast<uint32_t>(std::min<uint64_t>(d, reach));
+    const uint32_t to = d + static_cast<uint32_t>(std::min<uint64_t>(range.tokens - d, reach));
     const Fingerprints near(view_.fingerprints(range.first + from, to - from, scratch_), to - from);
     Alignment alignment = align(query_.fingerprints(), near, q, d - from, measures_.cost);
+    const auto is_cut = [&] {
+      return (from > 0 && alignment.wants_before) || (to < range.tokens && alignment.wants_behind);
+    };
+    if (is_cut()) continue;
     if (alignment.pieces.empty() || alignment.score < measures_.least_fragment) return alignment;
     if (query_.view != kTextView) {
       const std::span<const uint8_t> raws(view_.raws(range.first + from, to - from, raws_scratch_),
                                           to - from);
       alignment = with_names(std::move(alignment), *query_.lexemes, query_.sequence, near, raws,
                              measures_.cost);
+      alignment.wants_before |= alignment.document_from() == 0;
+      alignment.wants_behind |= alignment.document_to() == to - from;
+      if (is_cut()) continue;
     }
-    const bool touched = (from > 0 && alignment.document_from() < kTouched) ||
-                         (to < range.tokens && alignment.document_to() + kTouched > to - from);
-    if (touched) continue;
     for (Piece& piece : alignment.pieces) piece.document += from;
     return alignment;
   }
