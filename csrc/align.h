@@ -16,6 +16,8 @@
 #include <span>
 #include <vector>
 
+#include "cpu.h"
+
 namespace dedup {
 
 inline constexpr int32_t kMatchGain = 2;
@@ -64,6 +66,7 @@ inline constexpr int64_t kScreenTokens = 64;
 Screened screen(Fingerprints query, Fingerprints document, int64_t q, int64_t d, int32_t reach);
 
 // The best alignment through the anchor (q, d). Empty if nothing around it agrees.
-Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d, int32_t cost);
+Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d, int32_t cost,
+                Dispatch dispatch = Dispatch::best);
 
 }  // namespace dedup
