@@ -74,6 +74,16 @@ using Half = __m256i;
   return _mm256_set1_epi16(value);
 }
 
+[[gnu::target("avx2"), gnu::always_inline]] inline Half load_half(
+    const std::array<int16_t, kCells>& cells, size_t half) {
+  return _mm256_load_si256(reinterpret_cast<const Half*>(cells.data()) + half);
+}
+
+[[gnu::target("avx2"), gnu::always_inline]] inline void store_half(
+    std::array<int16_t, kCells>& cells, size_t half, Half values) {
+  _mm256_store_si256(reinterpret_cast<Half*>(cells.data()) + half, values);
+}
+
 // Cells 0 to 15 of the two halves moved on by so many cells, of which `low` has the first.
 template <int cells>
 [[gnu::target("avx2"), gnu::always_inline]] inline Half moved_on(Half low, Half high) {
@@ -97,12 +107,9 @@ template <int cells>
   const __m256i equal_bytes =
       _mm256_cmpeq_epi8(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(document)),
                         _mm256_set1_epi8(static_cast<char>(token)));
-  const auto half = [](auto& cells, size_t which) [[gnu::target("avx2"), gnu::always_inline]] {
-    return reinterpret_cast<Half*>(const_cast<int16_t*>(cells.data())) + which;
-  };
   const Half equal[2] = {_mm256_cvtepi8_epi16(_mm256_castsi256_si128(equal_bytes)),
                          _mm256_cvtepi8_epi16(_mm256_extracti128_si256(equal_bytes, 1))};
-  const Half score[2] = {*half(before.score, 0), *half(before.score, 1)};
+  const Half score[2] = {load_half(before.score, 0), load_half(before.score, 1)};
   // One cell back: the high half's first comes behind the low half's last.
   const Half next[2] = {
       _mm256_alignr_epi8(_mm256_permute2x128_si256(score[0], score[1], 0x21), score[0], 2),
@@ -112,8 +119,8 @@ template <int cells>
     diagonal[h] =
         _mm256_sub_epi16(_mm256_add_epi16(score[h], _mm256_and_si256(equal[h], swing)), costs);
     upper[h] = _mm256_sub_epi16(next[h], costs);
-    const Half run = _mm256_sub_epi16(*half(before.run, h), all(-1));
-    *half(now.run, h) = _mm256_and_si256(run, equal[h]);
+    const Half run = _mm256_sub_epi16(load_half(before.run, h), all(-1));
+    store_half(now.run, h, _mm256_and_si256(run, equal[h]));
     best[h] = _mm256_max_epi16(diagonal[h], upper[h]);
   }
   take<1>(best[0], best[1], cost);
@@ -126,12 +133,13 @@ template <int cells>
   for (size_t h = 0; h < 2; ++h) {
     const Half along = _mm256_add_epi16(all(kDiagonal), equal[h]);
     const Half aside = _mm256_add_epi16(all(kDocumentOnly), _mm256_cmpeq_epi16(best[h], upper[h]));
-    *half(steps, h) = _mm256_blendv_epi8(aside, along, _mm256_cmpeq_epi16(best[h], diagonal[h]));
+    store_half(steps, h,
+               _mm256_blendv_epi8(aside, along, _mm256_cmpeq_epi16(best[h], diagonal[h])));
     const Half cell = _mm256_add_epi16(numbers, all(static_cast<int16_t>(h * kCells / 2)));
     const Half outside = _mm256_or_si256(_mm256_cmpgt_epi16(all(static_cast<int16_t>(first)), cell),
                                          _mm256_cmpgt_epi16(cell, all(static_cast<int16_t>(last))));
     best[h] = _mm256_blendv_epi8(best[h], all(kNever), outside);
-    *half(now.score, h) = best[h];
+    store_half(now.score, h, best[h]);
   }
   // The largest of the sixteen: the smallest of what is left to the top of the unsigned range.
   const Half largest = _mm256_max_epi16(best[0], best[1]);
