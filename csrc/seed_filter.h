@@ -1,8 +1,8 @@
-// What a seed table holds, in a byte a seed: most probes that find nothing end here.
+// What a seed table holds, in 12.8 bits a seed: most probes that find nothing end here.
 //
 // A Bloom filter whose two bits for a seed lie in one word, so that a probe is one load (Putze,
 // Sanders, Singler, "Cache-, Hash- and Space-Efficient Bloom Filters", 2007). It takes one seed in
-// 17 for one that it holds, and never misses one that it does. Words are in the order of seeds, so
+// 40 for one that it holds, and never misses one that it does. Words are in the order of seeds, so
 // filling it in that order writes memory in order.
 #pragma once
 
