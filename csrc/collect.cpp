@@ -72,6 +72,11 @@ Collector::Collector(const Segment& segment, const Tombstones& dead, uint32_t nu
       tracks_(track_bits),
       filter_(view_.seeds().filter()) {}
 
+void Collector::prefetch(const SeedBlock& block) const {
+  if (!filter_) return;
+  for (uint32_t kind = 0; kind < block.kinds; ++kind) filter_->prefetch(block.seeds[kind]);
+}
+
 void Collector::collect(const SeedBlock& block) {
   if (view_.tokens() == 0) return;
   const SeedTable& table = view_.seeds();
@@ -89,12 +94,26 @@ void Collector::collect(const SeedBlock& block) {
       table.prefetch(block.seeds[kind][std::countr_zero(bits)]);
     }
   }
+  // And all that was found, which is as far apart, before the first place is opened.
+  hits_.clear();
+  positions_.clear();
   for (; tokens != 0; tokens &= tokens - 1) {
     const auto i = static_cast<uint32_t>(std::countr_zero(tokens));
-    look_up_windows(block.first + i);
     for (uint32_t kind = 0; kind < block.kinds; ++kind) {
-      if (left[kind] >> i & 1) look_up(block.seeds[kind][i], block.first + i);
+      if (!(left[kind] >> i & 1)) continue;
+      find(block.seeds[kind][i]);
+      if (found_.size == 0) continue;
+      hits_.push_back({block.first + i, found_.size, bits_of(found_)});
+      positions_.insert(positions_.end(), found_.positions, found_.positions + found_.size);
+      if (hits_.back().bits < gate_) continue;
+      for (uint32_t p = 0; p < found_.size; ++p) view_.prefetch_fingerprints(found_.positions[p]);
     }
+  }
+  std::span<const uint32_t> positions(positions_);
+  for (const Hit& hit : hits_) {
+    look_up_windows(hit.q);
+    weigh(positions.first(hit.positions), hit.bits, hit.q);
+    positions = positions.subspan(hit.positions);
   }
   look_up_windows(block.first + block.tokens);
 }
@@ -165,10 +184,11 @@ void Collector::refill(Seed seed) {
 
 void Collector::look_up(Seed seed, uint32_t q) {
   find(seed);
-  if (found_.size == 0) return;
-  const float bits = bits_of(found_);
-  for (uint32_t p = 0; p < found_.size; ++p) {
-    const uint32_t t = found_.positions[p];
+  if (found_.size != 0) weigh({found_.positions, found_.size}, bits_of(found_), q);
+}
+
+void Collector::weigh(std::span<const uint32_t> positions, float bits, uint32_t q) {
+  for (const uint32_t t : positions) {
     Track& track = tracks_.at(track_key(static_cast<int64_t>(t) - q), q);
     if (q < track.covered) continue;
     track.bits += bits;

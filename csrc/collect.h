@@ -83,6 +83,8 @@ class Collector {
   Collector(const Segment& segment, const Tombstones& dead, uint32_t number, const Query& query,
             std::vector<Fragment>& fragments, uint32_t track_bits = kTrackBits);
 
+  // Says which block is collected after the next.
+  void prefetch(const SeedBlock& block) const;
   // A whole query: looks up one block of its seeds after the other, each from where the one before
   // ended, and the windows that lie before.
   void collect(const SeedBlock& block);
@@ -101,6 +103,8 @@ class Collector {
   // is common no more.
   void refill(Seed seed);
   void look_up(Seed seed, uint32_t q);
+  // Adds a seed's evidence to the tracks of its postings, and opens the places that have enough.
+  void weigh(std::span<const uint32_t> positions, float bits, uint32_t q);
   void look_up_window(uint32_t q, const Seed* bands);
   // Those windows whose first half lies before token q. A window is looked up once the tokens in
   // its first half are, so that what a tile explains is not screened again.
@@ -119,6 +123,12 @@ class Collector {
   // a shingle in common that no alignment has explained.
   void open_unit(const TokenRange& unit, uint32_t t);
 
+  // What a seed of a block found: so many of the positions.
+  struct Hit {
+    uint32_t q, positions;
+    float bits;
+  };
+
   const Query& query_;
   const uint32_t number_;
   const Segment& segment_;
@@ -131,6 +141,8 @@ class Collector {
   Tracks tracks_;
   std::unordered_map<int64_t, uint32_t> explained_;  // `covered` by long alignments
   Postings found_;
+  std::vector<Hit> hits_;  // of a block
+  std::vector<uint32_t> positions_;
   Scratch scratch_, raws_scratch_;
   const SeedFilter* const filter_;
   size_t next_window_ = 0;

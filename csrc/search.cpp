@@ -236,8 +236,14 @@ void Searcher::search_view(Query& query, std::vector<Match>& matches) const {
     collectors.emplace_back(*segments_[s], dead_[s], s, query, found[s]);
   }
   SeedReader reader(query.sequence, schemes_[query.view]);
-  for (SeedBlock block; reader.next(block);) {
-    for (Collector& collector : collectors) collector.collect(block);
+  std::array<SeedBlock, 2> blocks;
+  bool more = reader.next(blocks[0]);
+  for (size_t now = 0; more; now = 1 - now) {
+    more = reader.next(blocks[1 - now]);
+    for (Collector& collector : collectors) {
+      if (more) collector.prefetch(blocks[1 - now]);
+      collector.collect(blocks[now]);
+    }
   }
   std::vector<Fragment> fragments;
   for (uint32_t s = 0; s < segments_.size(); ++s) {

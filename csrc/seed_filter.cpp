@@ -12,7 +12,7 @@ namespace dedup {
 
 namespace {
 
-// 12.8 bits a seed let one seed in 40 through that is not there, 8 bits one in 17, 16 one in 65.
+// 12.8 bits a seed take one in 41 for one that is there, 8 bits one in 19, 16 one in 60.
 constexpr uint64_t kSeedsPerWord = 5;
 constexpr uint64_t kHugePage = 2 << 20;
 
