@@ -102,7 +102,7 @@ def test_a_filter_grows_with_the_searches_and_changes_no_answer(
 
 
 def test_a_filter_that_meets_damage_is_given_up_and_searches_go_on(tmp_path: Path) -> None:
-    words = [f"{a}{b}" for a in "abcdefghijklmnopqrst" for b in range(20_000)]
+    words = [f"{a}{b}" for a in "abcdefghijklmnopqrst" for b in range(25_000)]
     query = " ".join(words[1000:1016])
     with Index.create(tmp_path / "i", key=None) as index:
         index.add([Document("long", " ".join(words))])
