@@ -17,6 +17,9 @@ def xxh3_64(data: bytes, seed: int = 0) -> int: ...
 def siphash(key: bytes, data: bytes) -> int: ...
 @overload
 def siphash(key: bytes, word: int) -> int: ...
+def siphash_all(
+    key: bytes, words: NDArray[np.uint64], portable: bool = False
+) -> NDArray[np.uint64]: ...
 def fmix32(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]: ...
 def fmix64(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]: ...
 def token_hashes(
@@ -188,6 +191,7 @@ class Segment:
     key_id: int
     summary: SegmentSummary
     tokens: list[int]
+    is_filtered: list[bool]
     def __init__(
         self, path: str, key: bytes | None = None, storage: Storage | None = None
     ) -> None: ...
@@ -211,6 +215,21 @@ def merge_segments(
     name: str = "",
     storage: Storage | None = None,
 ) -> SegmentSummary: ...
+
+# ---- kernels of the search
+
+def query_seeds(
+    text: str | bytes, scheme: Scheme, lexemes: bool = False, portable: bool = False
+) -> NDArray[np.uint64]: ...
+def single_seeds(
+    text: str | bytes, scheme: Scheme, lexemes: bool = False
+) -> NDArray[np.uint64]: ...
+def window_minima(
+    text: str | bytes, scheme: Scheme, stride: int, portable: bool = False
+) -> NDArray[np.uint32]: ...
+def align(
+    query: bytes, document: bytes, q: int, d: int, cost: int, portable: bool = False
+) -> tuple[int, list[tuple[int, int, int]], bool, bool]: ...
 
 class Found:
     view: int
