@@ -18,6 +18,7 @@ import typer
 
 from dedup import __version__
 from dedup.cli_add import failed_parses
+from dedup.cli_calibrate import calibrate_command
 from dedup.cli_index import index_app
 from dedup.cli_options import FailOn, KeyOption, NoKeyOption, fails, keys_of
 from dedup.cli_scan import scan_command
@@ -65,6 +66,7 @@ app = typer.Typer(
 app.add_typer(index_app, name="index", no_args_is_help=True)
 app.command()(serve)
 app.command("scan")(scan_command)
+app.command("calibrate")(calibrate_command)
 
 
 def main() -> NoReturn:

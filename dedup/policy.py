@@ -14,6 +14,7 @@ verdict names it. As TOML:
     owner = ["Acme*"]           # shell patterns, case ignored
 """
 
+import json
 import os
 import string
 import tomllib
@@ -484,6 +485,20 @@ class Policy:
         except ValueError as error:  # TOMLDecodeError and msgspec's are ValueErrors
             raise ValueError(f"{where}: {error}") from error
 
+    def to_toml(self) -> str:
+        """The policy written in TOML, whole: ``from_toml`` gives it back."""
+        lines = [
+            f"{name} = {_toml(getattr(self, name))}" for name in _keys(Policy) if name != "rules"
+        ]
+        for rule in self.rules:
+            lines += ["", "[[rules]]"]
+            lines += [
+                f"{field.name} = {_toml(getattr(rule, field.name))}"
+                for field in fields(Rule)
+                if getattr(rule, field.name) != field.default
+            ]
+        return "".join(line + "\n" for line in lines)
+
     def judge(self, query: str, matches: Sequence[Match], *, index_generation: int = 0) -> Verdict:
         """The verdict on a query in which these matches were found.
 
@@ -631,6 +646,12 @@ def _check_table(where: str, data: object, allowed: Sequence[str]) -> None:
         for word in value if isinstance(value, list) else [value]:
             if key in _CHOICES and isinstance(word, str):
                 _check_choice(where + key, word, _CHOICES[key])
+
+
+def _toml(value: object) -> str:
+    """A string, a number or a tuple of strings, as JSON has it and TOML too, save for DEL."""
+    plain = list(value) if isinstance(value, tuple) else value
+    return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _keys(kind: type) -> tuple[str, ...]:
