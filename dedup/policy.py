@@ -27,7 +27,7 @@ from dedup.errors import Blocked
 from dedup.match import Kind, Match, Span, View
 from dedup.selection import fits
 
-__all__ = ["STRENGTH", "Action", "Policy", "Rule", "Ruling", "Verdict"]
+__all__ = ["STRENGTH", "Action", "Policy", "Rule", "Ruling", "Verdict", "exemption_of"]
 
 Action = Literal["allow", "flag", "redact", "block"]
 STRENGTH: Final[dict[Action, int]] = {
@@ -49,6 +49,12 @@ _CHOICES: Final = {
     "kinds": get_args(Kind),
     "on_error": ("block", "allow"),
 }
+# The conditions of a rule that are least values of what a match has, and those that are patterns.
+_LEAST: Final = (
+    *("min_run", "min_tokens", "min_distinct", "min_shared_names", "min_owners"),
+    *("min_identity", "min_containment"),
+)
+_PATTERNS: Final = ("corpus", "licence", "owner", "language")
 _NOTICE_FIELDS: Final = ("document", "corpus", "owner", "licence", "url")
 
 
@@ -98,7 +104,7 @@ class Rule:
         for key in ("views", "kinds"):
             for word in _tuple(self, key):
                 _check_choice(key, word, _CHOICES[key])
-        for key in ("corpus", "licence", "owner", "language"):
+        for key in _PATTERNS:
             _tuple(self, key)
         for key in ("min_run", "min_tokens", "min_distinct", "min_shared_names", "min_owners"):
             if getattr(self, key) < 0:
@@ -120,6 +126,24 @@ class Rule:
             and (not self.kinds or match.kind in self.kinds)
             and self.is_about(match)
         )
+
+    def misses(self, match: Match) -> list[str]:
+        """What keeps it from firing, a condition each: ``run 10, min_run 24``; none if it fires."""
+        missed = []
+        for key in _LEAST:
+            least, value = getattr(self, key), getattr(match, key.removeprefix("min_"))
+            if value < least:
+                told = f"{value:.3g}" if isinstance(value, float) else value
+                missed.append(f"{key.removeprefix('min_')} {told}, {key} {least}")
+        if self.kinds and match.kind not in self.kinds:
+            missed.append(f"kind {match.kind}, kinds {', '.join(self.kinds)}")
+        if self.views and match.view not in self.views:
+            missed.append(f"view {match.view}, views {', '.join(self.views)}")
+        for key in _PATTERNS:
+            value, patterns = getattr(match, key), getattr(self, key)
+            if patterns and not fits(value, patterns):
+                missed.append(f"{key} {value!r}, {key} {', '.join(map(repr, patterns))}")
+        return missed
 
     def is_about(self, match: Match) -> bool:
         """Whether what will not change while a match grows fits: its view and its document."""
@@ -508,9 +532,8 @@ class Policy:
         rulings: list[Ruling] = []
         exempted: list[Ruling] = []
         for match in matches:
-            if match.supplied or match.background:
-                name = _PROMPT if match.supplied else _BACKGROUND
-                exempted.append(Ruling(match, name, "allow"))
+            if exemption := exemption_of(match):
+                exempted.append(Ruling(match, exemption, "allow"))
                 continue
             rule = next((rule for rule in self.rules if rule.fires_on(match)), None)
             if rule is not None:
@@ -615,6 +638,11 @@ def _unions(matches: Iterable[Match]) -> list[tuple[Span, Match]]:
                 rank, match = best_rank, best
         unions.append((span, rank, match))
     return [(span, match) for span, _, match in unions]
+
+
+def exemption_of(match: Match) -> str:
+    """What exempts the match from all rules: ``prompt``, ``background``; empty if nothing does."""
+    return _PROMPT if match.supplied else _BACKGROUND if match.background else ""
 
 
 def _fill(notice: str, match: Match | None) -> str:

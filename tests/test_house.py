@@ -100,6 +100,7 @@ ORDER = [
     "serve.workers",
     "serve.admin",
     "report",
+    "explanation",
     "terminal",
     "cli_options",
     "cli_add",
