@@ -226,7 +226,9 @@ def _side(excerpt: Excerpt, pieces: Iterable[Piece]) -> Side:
     for text, mark in marked:
         first, *others = text.replace("\r\n", "\n").split("\n")
         lines[-1].append((first, mark))
-        lines += [[(line, mark)] for line in others]
+        for line in others:
+            words = line.lstrip()  # nothing has to be marked of an indentation
+            lines.append([(line[: len(line) - len(words)], ""), (words, mark)])
     shown = [[(text, mark) for text, mark in line if text] for line in lines]
     blank = next((n for n, line in enumerate(shown) if any(text.strip() for text, _ in line)), 0)
     return Side(excerpt.first_line + blank, shown[blank:], excerpt.left_out)
