@@ -731,7 +731,7 @@ void bind_index(py::module_& module) {
       .def_property_readonly("tokens", &dedup::SegmentWriter::tokens)
       .def_property_readonly("documents", &dedup::SegmentWriter::documents)
       .def_property_readonly("memory_bytes", &dedup::SegmentWriter::memory_bytes)
-      .def("write", &dedup::SegmentWriter::write, "folder"_a,
+      .def("write", &dedup::SegmentWriter::write, "folder"_a, "temporary"_a = "segment",
            py::call_guard<py::gil_scoped_release>());
 
   py::class_<dedup::Segment, SegmentPtr>(module, "Segment")
@@ -792,6 +792,8 @@ void bind_index(py::module_& module) {
           },
           "dead"_a)
       .def("find_id", &dedup::Segment::find_id, "id"_a)
+      .def("shared_ids", &dedup::Segment::shared_ids, "other"_a,
+           py::call_guard<py::gil_scoped_release>())
       .def("expired", &dedup::Segment::expired, "day"_a)
       .def("next_expiry", &dedup::Segment::next_expiry, "day"_a);
 

@@ -90,6 +90,13 @@ struct DocumentRecord {
 };
 static_assert(sizeof(DocumentRecord) == 88);
 
+struct IdRecord {
+  uint64_t hash;
+  uint32_t document, reserved;
+  auto operator<=>(const IdRecord&) const = default;
+};
+static_assert(sizeof(IdRecord) == 16);
+
 // What is known of the code of a text, beside its words.
 struct CodeInfo {
   Lexemes code;  // of the `code` view
@@ -167,6 +174,9 @@ class Segment {
   // Every document that bears this id; all but the last were replaced before the segment was
   // written.
   std::vector<uint32_t> find_id(std::string_view id) const;
+  // Every pair of a document here and one there that bear the same id, in order. Costs a search
+  // for each id that is here.
+  std::vector<std::pair<uint32_t, uint32_t>> shared_ids(const Segment& other) const;
   // The documents that have expired on a day, ascending; the next day after it on which one will,
   // or 0.
   std::vector<uint32_t> expired(uint32_t day) const;
@@ -194,7 +204,9 @@ class Segment {
   static_assert(sizeof(Header) == 272);
   friend class SegmentFile;
 
-  uint64_t string_offset(uint32_t index, uint64_t& size) const;
+  IdRecord id_record(uint64_t at) const;
+  // The first id record, not before `low`, of this hash or a higher one.
+  uint64_t first_of_hash(uint64_t hash, uint64_t low) const;
 
   CheckedFile file_;
   Prefix prefix_{};
@@ -221,8 +233,9 @@ class SegmentWriter {
   uint64_t documents() const { return records_.size(); }
   uint64_t memory_bytes() const;
   // Writes and syncs the segment in the folder, under the name of its content, which is durable
-  // once the caller has synced the folder. Call it last.
-  SegmentSummary write(const std::string& folder);
+  // once the caller has synced the folder. Call it last. Until it is whole it bears the temporary
+  // name, with a dot before and ``.writing`` behind, which no other writer may use.
+  SegmentSummary write(const std::string& folder, const std::string& temporary = "segment");
 
  private:
   struct ViewBuffer {

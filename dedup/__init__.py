@@ -2,6 +2,7 @@
 
 from dedup.contents import IndexedDocument
 from dedup.diff import Difference, diff
+from dedup.document import Document
 from dedup.errors import (
     Blocked,
     CommitInDoubt,
@@ -19,7 +20,6 @@ from dedup.match import Match, Span
 from dedup.policy import Policy, Rule, Verdict
 from dedup.scan import ScanProgress, ScanSummary, scan
 from dedup.snapshot import Snapshot
-from dedup.source import Document
 from dedup.stream import StreamFilter
 
 __all__ = [

@@ -478,7 +478,7 @@ def test_unreadable_input_leaves_the_others_judged(run: Run, books: Path, tmp_pa
     (tmp_path / "bad.txt").write_bytes(b"caf\xe9")
     ran = run("check", "bad.txt", "copy.txt", "--index", books, "--format", "jsonl")
     assert ran.status == 2
-    assert "bad.txt: byte 3: 0xe9 is not UTF-8; convert it" in ran.err
+    assert "bad.txt: byte 3: 0xe9 is not UTF-8; it looks like cp1252" in ran.err
     assert [json.loads(line)["input"] for line in ran.out.splitlines()] == ["copy.txt"]
 
 
