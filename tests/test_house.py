@@ -129,6 +129,7 @@ ORDER = [
     "reports.finding",
     "reports.tally",
     "reports.compare",
+    "reports.card",
     "reports.html",
     "reports.sarif",
     "reports.github",
