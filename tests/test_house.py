@@ -40,9 +40,9 @@ ORDER = [
     "archive",
     "forms",
     "partition",
-    "source",
     "batch",
     "engine_worker",
+    "source",
     "engine",
     "ray_engine",
     "grammars",
@@ -65,8 +65,6 @@ ORDER = [
     "diff",
     "exchange",
     "merging",
-    "draft",
-    "builder",
     "writer",
     "index",
     "policy",
@@ -84,6 +82,15 @@ ORDER = [
     "scanning.outputs",
     "scan",
     "arrow",
+    "repeats.settings",
+    "repeats.work",
+    "repeats.blocks",
+    "repeats.prints",
+    "repeats.clusters",
+    "repeats.windows",
+    "repeats.passages",
+    "repeats.rows",
+    "repeats.finding",
     "serve.settings",
     "serve.failure",
     "serve.log",
@@ -127,6 +134,7 @@ ORDER = [
     "cli_add",
     "cli_index",
     "cli_scan",
+    "cli_repeats",
     "cli_serve",
     "cli_check",
     "cli",
@@ -233,7 +241,7 @@ FILE_CALLS = {
 
 
 @pytest.mark.parametrize(
-    "module", ["draft", "exchange", "index", "manifest", "merging", "snapshot", "writer"]
+    "module", ["exchange", "index", "manifest", "merging", "snapshot", "writer"]
 )
 def test_files_of_an_index_are_touched_through_its_storage_only(module: str) -> None:
     tree = ast.parse((PACKAGE / f"{module}.py").read_text())
