@@ -80,10 +80,10 @@ ORDER = [
     "scanning.tally",
     "scanning.work",
     "scanning.portable",
-    "arrow",
     "scanning.checkpoint",
     "scanning.outputs",
     "scan",
+    "arrow",
     "repeats.settings",
     "repeats.work",
     "repeats.blocks",
@@ -188,7 +188,10 @@ def imported(module: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_all_names_what_the_module_defines_in_order(module: str) -> None:
-    loaded = importlib.import_module(f"dedup.{module}")
+    if module.startswith("integrations."):  # what it adapts to may be missing here
+        loaded = pytest.importorskip(f"dedup.{module}", exc_type=ImportError)
+    else:
+        loaded = importlib.import_module(f"dedup.{module}")
     assert list(loaded.__all__) == sorted(loaded.__all__, key=isort_key)
     for name in loaded.__all__:
         thing = getattr(loaded, name)
