@@ -16,6 +16,8 @@
 #include <span>
 #include <vector>
 
+#include "cpu.h"
+
 namespace dedup {
 
 inline constexpr int32_t kMatchGain = 2;
@@ -38,6 +40,9 @@ int32_t score_of(std::span<const Piece> pieces, int32_t cost);
 struct Alignment {
   std::vector<Piece> pieces;  // increasing in both; never touching on one diagonal
   int32_t score = 0;          // gains less costs, from the first piece to the last
+  // Whether tokens before the first, or behind the last, of the document that was given would have
+  // been looked at; otherwise they change nothing.
+  bool wants_before = false, wants_behind = false;
 
   uint32_t query_from() const { return pieces.front().query; }
   uint32_t query_to() const { return pieces.back().query + pieces.back().length; }
@@ -61,6 +66,7 @@ inline constexpr int64_t kScreenTokens = 64;
 Screened screen(Fingerprints query, Fingerprints document, int64_t q, int64_t d, int32_t reach);
 
 // The best alignment through the anchor (q, d). Empty if nothing around it agrees.
-Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d, int32_t cost);
+Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d, int32_t cost,
+                Dispatch dispatch = Dispatch::best);
 
 }  // namespace dedup

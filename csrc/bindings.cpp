@@ -17,12 +17,14 @@
 #include <utility>
 #include <vector>
 
+#include "align.h"
 #include "error.h"
 #include "hash.h"
 #include "lex.h"
 #include "minhash.h"
 #include "repeats.h"
 #include "search.h"
+#include "seed_block.h"
 #include "segment.h"
 #include "stream_search.h"
 #include "tokenize.h"
@@ -301,6 +303,15 @@ void bind_hashes(py::module_& module) {
       "siphash",
       [](const py::bytes& key, std::uint64_t word) { return dedup::siphash(key_of(key), word); },
       "key"_a, "word"_a);
+  module.def(
+      "siphash_all",
+      [](const py::bytes& key, const Array<std::uint64_t>& words, bool portable) {
+        const auto in = view(words, "words");
+        Array<std::uint64_t> hashes(static_cast<py::ssize_t>(in.size()));
+        dedup::siphash_all(key_of(key), in, hashes.mutable_data(), dispatch(portable));
+        return hashes;
+      },
+      "key"_a, py::arg("words").noconvert(), "portable"_a = false);
   module.def("fmix32", &mixed<std::uint32_t, &dedup::fmix32>, py::arg("hashes").noconvert());
   module.def("fmix64", &mixed<std::uint64_t, &dedup::fmix64>, py::arg("hashes").noconvert());
   module.def("token_hashes", &token_hashes, "tokens"_a, "token_hash"_a, "portable"_a = false);
@@ -641,6 +652,107 @@ std::vector<std::vector<dedup::Match>> search_all(const dedup::Searcher& searche
   return found;
 }
 
+// ---- what searches look up (seed_block.h, seeds.h, align.h)
+// --------------------------------------------------
+
+dedup::Sequence sequence_of(const py::object& text, bool lexemes) {
+  const std::string_view bytes = utf8(text);
+  dedup::Sequence sequence;
+  if (lexemes) {
+    Lexemes found;
+    dedup::lex(bytes, dedup::Comments::kAuto, found);
+    dedup::key_lexemes(found, {}, sequence);
+  } else {
+    dedup::Tokens tokens;
+    dedup::tokenize(bytes, tokens);
+    dedup::key_tokens(tokens, {}, sequence);
+  }
+  return sequence;
+}
+
+// A row for each kind of seed, with one for each tile; all ones where there is none.
+Array<std::uint64_t> query_seeds(const py::object& text, const dedup::Scheme& scheme, bool lexemes,
+                                 bool portable) {
+  const dedup::Sequence sequence = sequence_of(text, lexemes);
+  dedup::SeedReader reader(sequence, scheme, dispatch(portable));
+  const std::uint32_t tiles =
+      sequence.size() < scheme.tile_size ? 0 : sequence.size() - scheme.tile_size + 1;
+  const std::size_t kinds = scheme.gapped_shape != 0 ? dedup::SeedBlock::kKinds : 1;
+  Array<std::uint64_t> seeds({kinds, std::size_t{tiles}});
+  for (dedup::SeedBlock block; reader.next(block);) {
+    for (std::size_t kind = 0; kind < kinds; ++kind) {
+      for (std::uint32_t i = 0; i < block.tokens; ++i) {
+        const bool is_one = (block.present[kind] >> i & 1) != 0;
+        seeds.mutable_at(kind, block.first + i) = is_one ? block.seeds[kind][i] : dedup::kNoSeed;
+      }
+    }
+  }
+  return seeds;
+}
+
+// The same, each seed made by itself.
+Array<std::uint64_t> single_seeds(const py::object& text, const dedup::Scheme& scheme,
+                                  bool lexemes) {
+  const dedup::Sequence sequence = sequence_of(text, lexemes);
+  const std::size_t size = sequence.size();
+  const std::size_t tiles = size < scheme.tile_size ? 0 : size - scheme.tile_size + 1;
+  const std::size_t kinds = scheme.gapped_shape != 0 ? dedup::SeedBlock::kKinds : 1;
+  Array<std::uint64_t> seeds({kinds, tiles});
+  for (std::size_t i = 0; i < tiles; ++i) {
+    seeds.mutable_at(0, i) = dedup::tile_seed(sequence, i, scheme);
+    for (std::size_t s = 0; s + 1 < kinds; ++s) {
+      const std::int32_t shift = dedup::kShift[s];
+      const std::size_t span = scheme.gapped_span() + static_cast<std::size_t>(shift);
+      seeds.mutable_at(s + 1, i) =
+          i + span > size ? dedup::kNoSeed : dedup::gapped_seed(sequence, i, scheme, shift);
+    }
+  }
+  return seeds;
+}
+
+// The minima of each window, `stride` tokens apart.
+Array<std::uint32_t> window_minima(const py::object& text, const dedup::Scheme& scheme,
+                                   std::uint32_t stride, bool portable) {
+  const dedup::Sequence sequence = sequence_of(text, false);
+  std::vector<std::uint32_t> minima;
+  const std::size_t slots = scheme.bands * scheme.rows;
+  dedup::WindowMinima windows(scheme, dispatch(portable));
+  windows.each(sequence, stride, [&](std::size_t, const std::uint32_t* window) {
+    minima.insert(minima.end(), window, window + slots);
+  });
+  Array<std::uint32_t> out({minima.size() / slots, slots});
+  std::ranges::copy(minima, out.mutable_data());
+  return out;
+}
+
+// Score, pieces, and whether more of the document, before or behind, would have been looked at.
+py::tuple align(const py::bytes& query, const py::bytes& document, std::uint32_t q, std::uint32_t d,
+                std::int32_t cost, bool portable) {
+  const auto fingerprints = [](const py::bytes& bytes) {
+    const std::string_view own = view(bytes);
+    return dedup::Fingerprints(reinterpret_cast<const std::uint8_t*>(own.data()), own.size());
+  };
+  const dedup::Fingerprints own = fingerprints(query), other = fingerprints(document);
+  if (q > own.size() || d > other.size()) throw py::index_error("the anchor lies outside");
+  const dedup::Alignment found = dedup::align(own, other, q, d, cost, dispatch(portable));
+  std::vector<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> pieces;
+  for (const auto& piece : found.pieces) {
+    pieces.emplace_back(piece.query, piece.document, piece.length);
+  }
+  return py::make_tuple(found.score, pieces, found.wants_before, found.wants_behind);
+}
+
+void bind_kernels(py::module_& module) {
+  using namespace py::literals;
+  module.def("query_seeds", &query_seeds, "text"_a, "scheme"_a, "lexemes"_a = false,
+             "portable"_a = false);
+  module.def("single_seeds", &single_seeds, "text"_a, "scheme"_a, "lexemes"_a = false);
+  module.def("window_minima", &window_minima, "text"_a, "scheme"_a, "stride"_a,
+             "portable"_a = false);
+  module.def("align", &align, "query"_a, "document"_a, "q"_a, "d"_a, "cost"_a,
+             "portable"_a = false);
+}
+
 void bind_index(py::module_& module) {
   using namespace py::literals;
   using dedup::Scheme;
@@ -732,7 +844,7 @@ void bind_index(py::module_& module) {
       .def_property_readonly("tokens", &dedup::SegmentWriter::tokens)
       .def_property_readonly("documents", &dedup::SegmentWriter::documents)
       .def_property_readonly("memory_bytes", &dedup::SegmentWriter::memory_bytes)
-      .def("write", &dedup::SegmentWriter::write, "folder"_a,
+      .def("write", &dedup::SegmentWriter::write, "folder"_a, "temporary"_a = "segment",
            py::call_guard<py::gil_scoped_release>());
 
   py::class_<dedup::Segment, SegmentPtr>(module, "Segment")
@@ -769,6 +881,14 @@ void bind_index(py::module_& module) {
                              })
       .def_property_readonly("summary", &dedup::Segment::summary)
       .def("verify", &dedup::Segment::verify, py::call_guard<py::gil_scoped_release>())
+      .def_property_readonly("is_filtered",
+                             [](const dedup::Segment& segment) {
+                               std::array<bool, dedup::kViews> filtered;
+                               for (std::uint32_t v = 0; v < dedup::kViews; ++v) {
+                                 filtered[v] = segment.view(v).seeds().filter() != nullptr;
+                               }
+                               return filtered;
+                             })
       .def(
           "document",
           [](const dedup::Segment& segment, std::uint32_t index) {
@@ -793,6 +913,8 @@ void bind_index(py::module_& module) {
           },
           "dead"_a)
       .def("find_id", &dedup::Segment::find_id, "id"_a)
+      .def("shared_ids", &dedup::Segment::shared_ids, "other"_a,
+           py::call_guard<py::gil_scoped_release>())
       .def("expired", &dedup::Segment::expired, "day"_a)
       .def("next_expiry", &dedup::Segment::next_expiry, "day"_a);
 
@@ -1085,4 +1207,5 @@ PYBIND11_MODULE(_core, module) {
   bind_storage(module);
   bind_index(module);
   bind_repeats(module);
+  bind_kernels(module);
 }

@@ -1,6 +1,7 @@
 #include "search.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <iterator>
 #include <tuple>
@@ -30,11 +31,6 @@ constexpr uint32_t kLeastDistinct = 12;
 uint32_t overlap(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
   const uint32_t from = std::max(a, c), to = std::min(b, d);
   return from < to ? to - from : 0;
-}
-
-void prepare(Query& query, const Scheme& scheme) {
-  extend_seeds(query, scheme);
-  add_bands(query, scheme);
 }
 
 }  // namespace
@@ -143,11 +139,9 @@ void Searcher::mark_supplied(Query& query, const Supply::Side& side) const {
   const Fingerprints supply(side.sequence.fingerprints.data(), side.sequence.size());
   const auto least = kMatchGain * static_cast<int32_t>(scheme.guaranteed_tokens());
   Tracks tracks(kTrackBits);
-  for (uint32_t q = 0; q < query.tiles.size(); ++q) {
-    if (query.tiles[q] == kNoSeed) continue;
-    auto entry = std::ranges::lower_bound(entries, SeedEntry{query.tiles[q], 0});
-    for (uint32_t n = 0;
-         n < kMaxPostings && entry != entries.end() && entry->seed == query.tiles[q];
+  const auto look_up = [&](Seed seed, uint32_t q) {
+    auto entry = std::ranges::lower_bound(entries, SeedEntry{seed, 0});
+    for (uint32_t n = 0; n < kMaxPostings && entry != entries.end() && entry->seed == seed;
          ++n, ++entry) {
       const int64_t diagonal = static_cast<int64_t>(entry->position) - q;
       if (q < tracks.at(track_key(diagonal), q).covered) continue;
@@ -159,6 +153,13 @@ void Searcher::mark_supplied(Query& query, const Supply::Side& side) const {
         if (alignment.score < least) continue;
         std::fill_n(query.supplied.begin() + piece.query, piece.length, true);
       }
+    }
+  };
+  SeedReader reader(query.sequence, scheme);
+  for (SeedBlock block; reader.next(block);) {
+    for (uint64_t bits = block.present[0]; bits != 0; bits &= bits - 1) {
+      const auto i = static_cast<uint32_t>(std::countr_zero(bits));
+      look_up(block.seeds[0][i], block.first + i);
     }
   }
 }
@@ -190,7 +191,7 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
   words.starts = &tokens.starts;
   words.ends = &tokens.ends;
   key_tokens(tokens, key_, words.sequence);
-  prepare(words, schemes_[kTextView]);
+  add_bands(words, schemes_[kTextView]);
   if (supply) mark_supplied(words, supply->words);
   search_view(words, matches);
   if (!has_code_) return matches;
@@ -205,7 +206,7 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
     query.ends = &own.ends;
     for (const UnitInfo& unit : units) query.units.push_back(unit.tokens);
     key_lexemes(own, key_, query.sequence);
-    prepare(query, schemes_[view]);
+    add_bands(query, schemes_[view]);
     return query;
   };
   Query code = query_of(kCodeView, lexemes, {});
@@ -227,12 +228,29 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
 }
 
 void Searcher::search_view(Query& query, std::vector<Match>& matches) const {
-  if (query.tiles.empty()) return;
   query.sequence.fingerprints.resize(query.size() + 64);  // whole vectors may be read
+  std::vector<std::vector<Fragment>> found(segments_.size());
+  std::vector<Collector> collectors;
+  collectors.reserve(segments_.size());
+  for (uint32_t s = 0; s < segments_.size(); ++s) {
+    collectors.emplace_back(*segments_[s], dead_[s], s, query, found[s]);
+  }
+  SeedReader reader(query.sequence, schemes_[query.view]);
+  std::array<SeedBlock, 2> blocks;
+  bool more = reader.next(blocks[0]);
+  for (size_t now = 0; more; now = 1 - now) {
+    more = reader.next(blocks[1 - now]);
+    for (Collector& collector : collectors) {
+      if (more) collector.prefetch(blocks[1 - now]);
+      collector.collect(blocks[now]);
+    }
+  }
   std::vector<Fragment> fragments;
   for (uint32_t s = 0; s < segments_.size(); ++s) {
-    Collector(*segments_[s], dead_[s], s, query, fragments).collect();
+    collectors[s].finish();
+    std::ranges::move(found[s], std::back_inserter(fragments));
   }
+  if (fragments.empty()) return;
   assemble(query, fragments, matches);
 }
 

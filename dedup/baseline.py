@@ -20,22 +20,38 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, NamedTuple
 
 from dedup.excerpt import fingerprint_of
 from dedup.policy import Policy, Verdict
 
-__all__ = ["Baseline", "Census"]
+__all__ = ["Accepted", "Baseline", "Census"]
 
 _SCHEMA_VERSION: Final = 1
 _RULE: Final = "baseline"
 
 
 @dataclass(frozen=True, slots=True)
+class _Line:
+    document: str
+    fingerprint: str
+    source: str
+    times: int
+    schema_version: Literal[1]
+
+
+class Accepted(NamedTuple):
+    """A passage that was accepted: the protected document, and how often it may be there."""
+
+    source: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class Baseline:
     """How often each passage was accepted in each document; pickles, and can be shared."""
 
-    accepted: Mapping[str, Mapping[str, int]]
+    accepted: Mapping[str, Mapping[str, Accepted]]
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Baseline":
@@ -48,32 +64,28 @@ class Baseline:
         OSError
             If it cannot be read.
         """
-        accepted: dict[str, dict[str, int]] = {}
-        with Path(path).open(encoding="utf-8") as lines:
+        import msgspec  # here, so that `import dedup` stays quick
+
+        accepted: dict[str, dict[str, Accepted]] = {}
+        with Path(path).open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 try:
-                    row = json.loads(line)
-                    version, times = row["schema_version"], row["times"]
-                    document, fingerprint = row["document"], row["fingerprint"]
-                except (ValueError, KeyError, TypeError):
-                    version, times, document, fingerprint = 0, 0, "", ""
-                if (
-                    version != _SCHEMA_VERSION
-                    or not isinstance(times, int)
-                    or not isinstance(document, str)
-                ):
+                    row = msgspec.json.decode(line, type=_Line)
+                except ValueError as error:  # msgspec's are
                     raise ValueError(
                         f"{os.fspath(path)}: line {number}: not a line of a baseline of version "
-                        f"{_SCHEMA_VERSION}; make one with --write-baseline"
-                    )
-                accepted.setdefault(_key(document), {})[fingerprint] = times
+                        f"{_SCHEMA_VERSION} ({error}); make one with --write-baseline"
+                    ) from None
+                found = accepted.setdefault(row.document, {})
+                found[row.fingerprint] = Accepted(row.source, row.times)
         return cls(accepted)
 
     def accept(self, name: str, text: str, verdict: Verdict, policy: Policy) -> Verdict:
         """The verdict on the text without what was accepted in it before."""
-        left = dict(self.accepted.get(_key(name), {}))
-        if not left or not verdict.rulings:
+        accepted = self.accepted.get(_key(name))
+        if not accepted or not verdict.rulings:
             return verdict
+        left = {fingerprint: known.times for fingerprint, known in accepted.items()}
         data = text.encode()
         is_known = [False] * len(verdict.rulings)
         order = sorted(enumerate(verdict.rulings), key=lambda item: item[1].match.query_span)
@@ -118,12 +130,20 @@ class Census:
         self.new += len(row["matches"])
         self.known += len(known)
         if name in self._accepted:
-            left = self._left.get(name, sum(self._accepted[name].values()))
+            left = self._left.get(name, sum(one.times for one in self._accepted[name].values()))
             self._left[name] = max(0, left - len(known))
 
     def lines(self) -> Iterator[str]:
-        """The baseline that accepts all that was found, new and known."""
-        for (document, fingerprint, source), times in sorted(self._found.items()):
+        """The baseline that accepts all that was found, new and known.
+
+        What was accepted in documents that were not checked now stays so.
+        """
+        found = dict(self._found)
+        for document, passages in self._accepted.items():
+            if document not in self._left:
+                for fingerprint, (source, times) in passages.items():
+                    found[document, fingerprint, source] = times
+        for (document, fingerprint, source), times in sorted(found.items()):
             row = {
                 "document": document,
                 "fingerprint": fingerprint,

@@ -6,12 +6,14 @@ handed on. Where it is cut hangs on its documents alone.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final, TypeAlias
 
 from dedup.document import Document, SourceNote, SourceProblem
 from dedup.partition import Partition
+from dedup.source import is_blank, no_text
 
-__all__ = ["Batch", "Task", "tasks_of"]
+__all__ = ["Batch", "Task", "tasks_of", "with_text"]
 
 # Some tenths of a second of work, so that sending it costs little and waiting for the last little.
 _BATCH_CHARACTERS: Final = 4 << 20
@@ -77,3 +79,27 @@ def _cut(partition: Partition) -> Iterator[Batch]:
         items.append(item)
         size += len(item.text) if isinstance(item, Document) else 0
     yield Batch(partition, number, True, tuple(items))
+
+
+def with_text(tasks: Iterable[Task]) -> Iterator[Task]:
+    """The tasks; of a source without text or problem one that says so, instead of its own.
+
+    Each source is read up to its first text to find out.
+    """
+    for source, group in groupby(tasks, key=lambda task: task.source):
+        own, held = iter(group), list[Task]()
+        for task in own:
+            held.append(task)
+            if any(_tells(item) for item in task.read()):
+                yield from held
+                yield from own
+                break
+        else:
+            notes = (i for task in held for i in task.read() if isinstance(i, SourceNote))
+            first = held[0].partition if isinstance(held[0], Batch) else held[0]
+            yield Batch(first, 0, True, (no_text(source), *notes))
+
+
+def _tells(item: Item) -> bool:
+    """Whether a source with this item is no mistake, or is one that is told already."""
+    return isinstance(item, SourceProblem) or (isinstance(item, Document) and not is_blank(item))

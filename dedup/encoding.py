@@ -22,7 +22,7 @@ from dedup.errors import SourceError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["Encoding", "NotText", "is_binary", "recoded"]
+__all__ = ["Encoding", "NotText", "is_binary", "is_utf8", "recoded"]
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16. The names are of codecs that
 # take the mark for what it is.
@@ -135,9 +135,15 @@ def recoded(stream: io.BufferedReader, encoding: Encoding) -> io.BufferedReader:
     Nothing is guessed of it.
     """
     name = _marked(stream.peek(4)[:4]) or encoding.name
-    if name is None or codecs.lookup(name).name == "utf-8":
+    if name is None or is_utf8(stream, encoding):
         return stream
     return io.BufferedReader(_Recoded(stream, name), 1 << 16)
+
+
+def is_utf8(stream: io.BufferedReader, encoding: Encoding) -> bool:
+    """Whether rows are taken for UTF-8: the stream has no other mark, and no other is named."""
+    name = _marked(stream.peek(4)[:4]) or encoding.name
+    return name is None or codecs.lookup(name).name == "utf-8"
 
 
 class _Recoded(io.RawIOBase):

@@ -31,14 +31,21 @@ class Originals:
         self._warn = warn
         self._texts: dict[str, str | None] = {}
 
+    @property
+    def has_sources(self) -> bool:
+        """Whether any were given."""
+        return bool(self._sources)
+
     def texts(self, ids: Iterable[str]) -> dict[str, str]:
         """The documents of these ids, as far as the sources hold them as they were indexed."""
+        if not self._sources:
+            return {}
         ids = list(dict.fromkeys(ids))
         new = [id for id in ids if id not in self._texts]
-        found = find_documents(self._sources, new) if new and self._sources else {}
+        found = find_documents(self._sources, new) if new else {}
         for id in new:
             text = found.get(id)
-            if self._sources and (text is None or not self._index.holds(id, text)):
+            if text is None or not self._index.holds(id, text):
                 state = (
                     "is not in the sources" if text is None else "has changed since it was added"
                 )

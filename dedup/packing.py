@@ -20,7 +20,7 @@ from dedup.errors import SourceError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["Allowance", "Stream", "buffered", "inner_name", "packing_of", "unpacked"]
+__all__ = ["Allowance", "Stream", "buffered", "counted", "inner_name", "packing_of", "unpacked"]
 
 Stream = io.BufferedReader
 
@@ -45,6 +45,11 @@ class Allowance:
         self._packed = 0
         self._unpacked = 0
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether too much came out."""
+        return self._unpacked > _FREE_BYTES + _MAX_RATIO * self._packed
+
     def read(self, packed_bytes: int) -> None:
         """So much was read of the file."""
         self._packed += packed_bytes
@@ -58,7 +63,7 @@ class Allowance:
             If that is more than anything but a bomb holds.
         """
         self._unpacked += unpacked_bytes
-        if self._unpacked > _FREE_BYTES + _MAX_RATIO * self._packed:
+        if self.is_spent:
             raise SourceError(
                 f"unpacks to more than {_MAX_RATIO} times its size, as a bomb does; if it is "
                 "meant, unpack it and name what comes out"
@@ -89,6 +94,11 @@ def _split(name: str) -> tuple[str, str]:
     return (base, ending) if dot and base and not base.endswith("/") else (lowered, "")
 
 
+def counted(stream: BinaryIO, allowance: Allowance) -> Stream:
+    """The stream of a file, what is read of it being told to the allowance."""
+    return buffered(_Counted(stream, allowance))
+
+
 def unpacked(stream: BinaryIO, name: str, allowance: Allowance) -> Stream:
     """The content of a file of that name; the stream itself if the name says nothing of a packing.
 
@@ -99,18 +109,17 @@ def unpacked(stream: BinaryIO, name: str, allowance: Allowance) -> Stream:
     """
     packing = packing_of(name)
     if not packing:
-        return stream if isinstance(stream, Stream) else buffered(_Raw(stream))
-    counted = buffered(_Counted(stream, allowance))
-    return buffered(_Unpacked(counted, packing, allowance))
+        return stream if isinstance(stream, Stream) else buffered(stream)
+    return buffered(_Unpacked(stream, packing, allowance))
 
 
-def buffered(raw: io.RawIOBase) -> Stream:
-    """The stream with a buffer, by which small reads are quick."""
-    return io.BufferedReader(raw, _BUFFER_BYTES)
+def buffered(stream: io.RawIOBase | BinaryIO) -> Stream:
+    """The stream with a buffer, by which small reads are quick; seekable if it is."""
+    return io.BufferedReader(cast(io.RawIOBase, stream), _BUFFER_BYTES)
 
 
-class _Raw(io.RawIOBase):
-    """Any stream as one that can be buffered; closes it."""
+class _Wrapped(io.RawIOBase):
+    """A stream that is read through another, and closed with it."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -133,7 +142,7 @@ class _Raw(io.RawIOBase):
             self._stream.close()
 
 
-class _Counted(_Raw):
+class _Counted(_Wrapped):
     """A packed stream that says how much of it was read."""
 
     def __init__(self, stream: BinaryIO, allowance: Allowance) -> None:
@@ -146,7 +155,7 @@ class _Counted(_Raw):
         return data
 
 
-class _Unpacked(_Raw):
+class _Unpacked(_Wrapped):
     """What was packed, within the allowance; what is wrong with it is a SourceError."""
 
     def __init__(self, packed: BinaryIO, packing: str, allowance: Allowance) -> None:

@@ -14,8 +14,10 @@ import socket
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic
 
 from dedup.engine import Lost, Result, Task
@@ -128,10 +130,12 @@ def _ray() -> Any:
 class _Worker(Generic[Task, Result]):
     """What an actor is made of."""
 
-    def start(self, make: Callable[[], Callable[[Task], Result]]) -> str:
-        """Make the worker; says which machine it is on."""
+    def start(self, make: Callable[[], Callable[[Task], Result]], folder: str) -> str:
+        """Make the worker, in the folder relative paths start from; says which machine it is on."""
         import ray  # here, where it is sure to be
 
+        with suppress(OSError):  # a folder that is not here has no paths that are
+            os.chdir(folder)
         self._work = make()
         return str(ray.get_runtime_context().get_node_id())
 
@@ -230,7 +234,7 @@ class _Pool(Generic[Task, Result]):
         actor = self._ray.remote(_Worker).options(num_cpus=1, scheduling_strategy="SPREAD")
         for _ in range(wanted - len(self._actors) - len(self._starting)):
             handle = actor.remote()
-            self._starting[handle.start.remote(self._make)] = handle
+            self._starting[handle.start.remote(self._make, str(Path.cwd()))] = handle
 
     def _give_out(self) -> None:
         """Each next task to the worker that has the fewest."""

@@ -12,56 +12,63 @@ Other fields can be named, see ``Reading.fields``. A bad row is a SourceProblem 
 rows after it are read.
 """
 
-import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Final
 
 from dedup import expiry, licence
 from dedup.document import MAX_DOCUMENT_BYTES, READ_ERRORS, Document, SourceProblem, reason_of
-from dedup.reading import FIELDS, Reading
+from dedup.encoding import NotText, is_utf8
+from dedup.errors import SourceError
+from dedup.item import CUT_BYTES, Item, Read, Stretch
+from dedup.packing import Stream
+from dedup.reading import FIELDS
 
-__all__ = ["Label", "RowReader", "read_lines"]
-
-# Makes the Document of an id and a text; labels of a row are put over its own.
-Label = Callable[[str, str], Document]
+__all__ = ["RowReader", "cut_lines", "read_array", "read_lines"]
 
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
-
-# What stands between the elements of an array, and where one may end. A string is passed over
-# whole; one that has no end yet is not matched.
-_SPACE: Final = b" \t\r\n"
-_BRACKET: Final = re.compile(rb'[\[\]{}]|"(?:[^"\\]|\\.)*+"|(?P<open>")|,', re.DOTALL)
 _PIECE_BYTES: Final = 1 << 18
+
+# Where an element of an array may end. A string is passed over whole; an open one has no end yet.
+_MARK: Final = re.compile(
+    rb'[\[{]|(?P<closed>[\]}])|(?P<comma>,)|"[^"\\]*+(?:\\.[^"\\]*+)*+"|(?P<open>")', re.DOTALL
+)
 
 
 class RowReader:
-    """Makes Documents of rows.
+    """Makes Documents of the rows of an item.
 
-    Parameters
-    ----------
-    reading : Reading
-        The fields that are looked at.
-    shown, name : str
-        The file in messages, and in the ids of rows that have none.
-    label : function
-        Makes the Document of an id and a text.
+    ``unit`` is what the numbers of rows count: lines, or rows.
     """
 
-    def __init__(self, reading: Reading, shown: str, name: str, label: Label) -> None:
-        self.shown = shown
-        self.name = name
-        self._label = label
-        self._is_labelled = reading.labels is not None
+    def __init__(self, item: Item, unit: str = "line") -> None:
+        self.shown = item.shown
+        self._unit = unit
+        self._item = item
+        self._is_labelled = item.reading.labels is not None
         wanted = FIELDS if self._is_labelled else ("id", "text")
-        self._fields = {said: reading.fields_of(said) for said in wanted}
-        self._first = {field.partition(".")[0] for of in self._fields.values() for field in of}
-        self._first.update(field for of in self._fields.values() for field in of)
+        self._fields = {said: item.reading.fields_of(said) for said in wanted}
+        # Of a nested field the outermost is enough to find it.
+        self._looked_at = {
+            name for of in self._fields.values() for field in of for name in _outer(field)
+        }
 
-    def of_json(self, row: bytes, number: int) -> Document:
-        """The document of a row of JSON.
+    def looked_at(self, names: Collection[str]) -> list[str]:
+        """Which of these fields say anything.
+
+        Raises
+        ------
+        ValueError
+            If none of them holds the text.
+        """
+        if not any(name in names for field in self._fields["text"] for name in _outer(field)):
+            raise ValueError(self._no_text(names))
+        return [name for name in names if name in self._looked_at]
+
+    def of_json(self, row: bytes, number: int | None) -> Document:
+        """The document of a row of JSON; without a number it is the item itself.
 
         Raises
         ------
@@ -72,36 +79,42 @@ class RowReader:
 
         try:
             raw = msgspec.json.decode(row, type=dict[str, msgspec.Raw])
-            values = {key: msgspec.json.decode(raw[key]) for key in self._first & raw.keys()}
+            values = {key: msgspec.json.decode(raw[key]) for key in self._looked_at & raw.keys()}
         except UnicodeDecodeError:
             raise ValueError(_bad_byte(row)) from None
         except (msgspec.MsgspecError, RecursionError) as error:
-            raise ValueError(f"not a row of JSON lines, one object a line: {error}") from None
+            said = (
+                "not a row of JSON lines, one object a line" if self._unit == "line" else "no row"
+            )
+            raise ValueError(f"{said}: {error}") from None
         return self.of_values(values, number, raw)
 
     def of_values(
-        self, values: Mapping[str, object], number: int, names: Mapping[str, object] | None = None
+        self,
+        values: Mapping[str, object],
+        number: int | None,
+        names: Collection[str] | None = None,
     ) -> Document:
-        """The document of a row by its values; ``names`` has all its fields, for messages.
+        """The document of a row by its values; ``names`` are all its fields, for messages.
 
         Raises
         ------
         ValueError
             As ``of_json``.
         """
-        key, text = self._found(values, "text")
+        field, text = self._found(values, "text")
         if text is None:
-            raise ValueError(
-                f"no text: expected a field {', '.join(self._fields['text'])}, the row has "
-                f"{', '.join(values if names is None else names) or 'no fields'}; name one with "
-                "--text-field"
-            )
+            raise ValueError(self._no_text(values if names is None else names))
         if isinstance(text, list) and all(isinstance(part, str) for part in text):
             text = "\n\n".join(text)
+        if isinstance(text, bytes):
+            text = self._decoded(field, text)
         if not isinstance(text, str):
-            raise ValueError(f"field {key} is neither a string nor a list of strings")
-        id = self._text(values, "id") or f"{self.name}#{number}"
-        document = self._label(id, text)
+            raise ValueError(f"field {field} is neither a string nor a list of strings")
+        id = self._text(values, "id") or (
+            self._item.id if number is None else f"{self._item.id}#{number}"
+        )
+        document = self._item.label(id, text)
         if not self._is_labelled:
             return document
         own: dict[str, Any] = {
@@ -113,7 +126,27 @@ class RowReader:
 
     def problem(self, number: int, error: Exception) -> SourceProblem:
         """What is wrong with a row."""
-        return SourceProblem(self.shown, f"line {number}", str(error))
+        return SourceProblem(self.shown, f"{self._unit} {number}", str(error))
+
+    def ended(self, number: int, error: Exception) -> SourceProblem:
+        """What kept the rows after one from being read."""
+        return SourceProblem(self.shown, f"after {self._unit} {number}", reason_of(error))
+
+    def _no_text(self, names: Collection[str]) -> str:
+        return (
+            f"no text: expected a field {', '.join(self._fields['text'])}, the row has "
+            f"{', '.join(names) or 'no fields'}; name one with --text-field"
+        )
+
+    def _decoded(self, field: str, value: bytes) -> str:
+        try:
+            text, encoding = self._item.reading.encoding.decode(value)
+        except NotText as error:
+            place = f"{error.place} of " if error.place else ""
+            raise ValueError(f"{place}field {field}: {error}") from None
+        if encoding:
+            self._item.tally.decoded[encoding] += 1
+        return text
 
     def _found(self, values: Mapping[str, object], said: str) -> tuple[str, object]:
         for field in self._fields[said]:
@@ -155,9 +188,12 @@ def _inner(values: Mapping[str, object], field: str) -> object:
     return value
 
 
-def read_lines(
-    stream: io.BufferedReader, reader: RowReader, before: int = 0
-) -> Iterator[Document | SourceProblem]:
+def _outer(field: str) -> tuple[str, ...]:
+    """The fields of a row that are looked at for a field: itself, or what it lies in."""
+    return (field, field.partition(".")[0])
+
+
+def read_lines(stream: Stream, reader: RowReader, before: int = 0) -> Read:
     """The document of each line of a stream of UTF-8, or what is wrong with it.
 
     ``before`` is how many lines of the file come before the stream.
@@ -167,14 +203,13 @@ def read_lines(
         try:
             line = stream.readline(MAX_DOCUMENT_BYTES + 1)
         except READ_ERRORS as error:
-            yield SourceProblem(reader.shown, f"after line {number}", reason_of(error))
+            yield reader.ended(number, error)
             return
         if not line:
             return
         number += 1
         if len(line) > MAX_DOCUMENT_BYTES:
-            reason = f"a row of more than {MAX_DOCUMENT_BYTES} bytes; split it into smaller ones"
-            yield SourceProblem(reader.shown, f"line {number}", f"{reason}; stopped here")
+            yield _too_long(reader, number)
             return
         if number == 1:
             line = line.removeprefix(_UTF8_MARK)
@@ -184,6 +219,73 @@ def read_lines(
             yield reader.of_json(line, number)
         except ValueError as error:
             yield reader.problem(number, error)
+
+
+def cut_lines(stream: Stream, item: Item) -> Iterator[tuple[Stretch, int]]:
+    """Stretches of whole lines; none if the rows are no UTF-8, or the file is no file of rows."""
+    if not is_utf8(stream, item.reading.encoding):
+        return
+    if not item.is_named:
+        first = next(read_lines(stream, RowReader(item)), None)
+        if isinstance(first, SourceProblem):
+            return
+        stream.seek(0)
+    start = before = position = lines = 0
+    while data := stream.read(_PIECE_BYTES):
+        position += len(data)
+        lines += data.count(b"\n")
+        last = data.rfind(b"\n")
+        if last >= 0 and position - start >= CUT_BYTES:
+            stop = position - len(data) + last + 1
+            yield Stretch(start, stop, before), stop - start
+            start, before = stop, lines
+    if position > start:
+        yield Stretch(start, position, before), position - start
+
+
+def read_array(stream: Stream, reader: RowReader) -> Read:
+    """The document of each element of a JSON array, or what is wrong with it.
+
+    The stream is past the bracket that opens the array. One element is in memory at a time.
+    """
+    data, start, at, depth, number = b"", 0, 0, 0, 0
+    while True:
+        try:
+            # As much as is held, so that a long element is not looked through over and over.
+            more = stream.read(max(_PIECE_BYTES, len(data) - start))
+        except READ_ERRORS as error:
+            yield reader.ended(number, error)
+            return
+        data, at, start = data[start:] + more, at - start, 0
+        for mark in _MARK.finditer(data, at):
+            at = mark.end()
+            if mark["open"]:
+                at = mark.start()
+                break
+            depth += (mark[0] in b"[{") - (mark["closed"] is not None)
+            if depth > 0 or (depth == 0 and not mark["comma"]):
+                continue
+            element = data[start : mark.start()]
+            start = mark.end()
+            if depth == 0 or not element.isspace():
+                number += 1
+                try:
+                    yield reader.of_json(element, number)
+                except ValueError as error:
+                    yield reader.problem(number, error)
+            if depth < 0:
+                return
+        if not more:
+            yield reader.ended(number, SourceError("it ends in the middle; get it again"))
+            return
+        if len(data) - start > MAX_DOCUMENT_BYTES:
+            yield _too_long(reader, number + 1)
+            return
+
+
+def _too_long(reader: RowReader, number: int) -> SourceProblem:
+    reason = f"a row of more than {MAX_DOCUMENT_BYTES} bytes; split it into smaller ones"
+    return reader.problem(number, SourceError(f"{reason}; stopped here"))
 
 
 def _bad_byte(line: bytes) -> str:

@@ -23,6 +23,7 @@ from dedup.forms import read_document
 from dedup.packing import Allowance, unpacked
 from dedup.partition import Partition, Piece, partitions
 from dedup.reading import Reading
+from dedup.remote import is_url
 from dedup.tree import File, Kind, Tree, open_regular, open_stdin
 
 __all__ = [
@@ -30,9 +31,12 @@ __all__ = [
     "SourceNote",
     "SourceProblem",
     "find_documents",
+    "is_blank",
+    "no_text",
     "read_all",
     "read_sources",
     "read_text",
+    "summed",
 ]
 
 
@@ -109,11 +113,11 @@ def read_all(
         # has one) is not.
         is_empty = True
         blank: list[Document] = []
-        notes: dict[str, _Notes] = {}
+        notes: list[SourceNote] = []
         for item in chain.from_iterable(partition.read() for partition in group):
             if isinstance(item, SourceNote):
-                notes.setdefault(item.name, _Notes()).add(item)
-            elif is_empty and isinstance(item, Document) and _is_blank(item):
+                notes.append(item)
+            elif is_empty and isinstance(item, Document) and is_blank(item):
                 blank.append(item)
             else:
                 yield from blank
@@ -121,31 +125,34 @@ def read_all(
                 is_empty = False
                 yield item
         if is_empty:
-            reason = "holds no text, so there is nothing of it to protect; check the path"
-            yield SourceProblem(name_of(source), "", reason)
+            yield no_text(source)
         if note is not None:
-            for name, counted in notes.items():
-                note(counted.total(name))
+            for one in summed(notes):
+                note(one)
 
 
-def _is_blank(document: Document) -> bool:
+def no_text(source: str) -> SourceProblem:
+    """What is said of a source that could be read and has nothing to protect."""
+    reason = "holds no text, so there is nothing of it to protect; check the path"
+    return SourceProblem(name_of(source), "", reason)
+
+
+def is_blank(document: Document) -> bool:
+    """Whether its text is empty but for white space."""
     return not document.text or document.text.isspace()
 
 
-class _Notes:
-    """The notes on one tree, which come with each partition of it."""
-
-    def __init__(self) -> None:
-        self._left_out: Counter[str] = Counter()
-        self._decoded: Counter[str] = Counter()
-
-    def add(self, note: SourceNote) -> None:
-        self._left_out.update(note.left_out)
-        self._decoded.update(note.decoded)
-
-    def total(self, name: str) -> SourceNote:
-        left_out, decoded = (dict(sorted(c.items())) for c in (self._left_out, self._decoded))
-        return SourceNote(name, left_out, decoded)
+def summed(notes: Iterable[SourceNote]) -> list[SourceNote]:
+    """One note for each name: those on a tree come with each partition of it."""
+    counts: dict[str, tuple[Counter[str], Counter[str]]] = {}
+    for note in notes:
+        left_out, decoded = counts.setdefault(note.name, (Counter(), Counter()))
+        left_out.update(note.left_out)
+        decoded.update(note.decoded)
+    return [
+        SourceNote(name, dict(sorted(left_out.items())), dict(sorted(decoded.items())))
+        for name, (left_out, decoded) in counts.items()
+    ]
 
 
 def find_documents(
@@ -172,6 +179,8 @@ def find_documents(
                 break
 
     for source in places:
+        if is_url(source):
+            continue
         for partition in _likely(source, sorted(wanted), reading):
             look(partition.read())
     for partition in partitions(places, reading) if wanted else ():

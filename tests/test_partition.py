@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dedup import forms, partition
+from dedup import archive, columns, partition
+from dedup import rows as row_module
 from dedup.document import Document, SourceNote, SourceProblem
 from dedup.partition import Partition, partitions
 from dedup.reading import Reading
@@ -23,8 +24,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is cut into small pieces."""
     monkeypatch.setattr(partition, "_GROUP_BYTES", 2000)
     monkeypatch.setattr(partition, "_GROUP_FILES", 7)
-    monkeypatch.setattr(forms, "CUT_BYTES", 1000)
-    monkeypatch.setattr(forms, "_PIECE_BYTES", 100)
+    for module in (archive, columns, row_module):
+        monkeypatch.setattr(module, "CUT_BYTES", 1000)
+    monkeypatch.setattr(row_module, "_PIECE_BYTES", 100)
 
 
 def write(path: Path, data: bytes | str) -> Path:

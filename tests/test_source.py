@@ -209,7 +209,7 @@ def test_binary_files_in_a_directory_are_left_out_and_counted(tmp_path: Path, re
     write(folder / "image.png", b"\x89PNG\r\n\x1a\n\0\0" + bytes(200_000))
     write(folder / "late.bin", b"\x01text" * 20_000 + b"\0")
     write(folder / "small.gif", b"GIF89a\x01\xff")
-    write(folder / "packed.tar.gz", gzip.compress(bytes(9999)))
+    write(folder / "packed.tar.gz", gzip.compress(b"\0no archive" * 999))
     write(
         folder / "big.dat", b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n"
     )
@@ -239,6 +239,15 @@ def test_gitignore_of_a_directory_is_honoured(tmp_path: Path, read: Read) -> Non
         *("d/keep.log", "d/local.txt"),
     ]
     assert [document.id for document in read(folder / "x.log")[0]] == ["x.log"]
+    notes: list[SourceNote] = []
+    read(folder, note=notes.append)
+    assert [str(note) for note in notes] == [
+        f"{folder}: left out 4 ignored files, 1 ignored folder"
+    ]
+    write(folder / ".gitignore", "*\n")
+    documents, (problem,) = read(folder)
+    assert not documents
+    assert problem.reason.startswith("holds no text, as its .gitignore leaves everything out; name")
 
 
 def test_gitignore_cannot_stop_a_reader(tmp_path: Path, read: Read) -> None:

@@ -32,11 +32,11 @@ __all__ = ["About", "Card", "Side", "html_report"]
 
 # Shown in full: the gravest. A page of so many takes some ten megabytes and opens in a second.
 _MAX_FINDINGS: Final = 1000
-_MAX_GROUPS: Final = 50
+_MAX_GROUPS: Final = 20
 _MAX_SOURCES: Final = 10
 _MAX_NAMES: Final = 24
 # Longer names, of whatever, say no more to a reader.
-_MAX_NAME: Final = 300
+_MAX_NAME: Final = 200
 # Up to so many are open from the beginning.
 _FEW: Final = 8
 
@@ -140,7 +140,7 @@ def html_report(
         groupings=[(name, tally.groups(name)) for name in GROUPINGS],
         cards=cards,
         choices={name: _choices(cards, name) for name in ("corpus", "owner", "licence")},
-        has_originals=originals is not None,
+        has_originals=originals is not None and originals.has_sources,
         style=style,
         script=script,
         style_hash=_hash(style),
@@ -176,7 +176,7 @@ def _gravest(findings: Iterable[tuple[int, Finding]]) -> list[tuple[int, Finding
 
 def _cards(found: list[tuple[int, Finding]], originals: Originals | None) -> Iterator[Card]:
     excerpts: dict[int, Excerpt] = {}
-    if originals is not None:
+    if originals is not None and originals.has_sources:
         wanted: dict[str, list[tuple[int, Finding]]] = {}
         for number, finding in found:
             wanted.setdefault(finding.match.document, []).append((number, finding))
@@ -228,8 +228,8 @@ def _side(excerpt: Excerpt, pieces: Iterable[Piece]) -> Side:
         lines[-1].append((first, mark))
         lines += [[(line, mark)] for line in others]
     shown = [[(text, mark) for text, mark in line if text] for line in lines]
-    first = next((n for n, line in enumerate(shown) if any(text.strip() for text, _ in line)), 0)
-    return Side(excerpt.first_line + first, shown[first:], excerpt.left_out)
+    blank = next((n for n, line in enumerate(shown) if any(text.strip() for text, _ in line)), 0)
+    return Side(excerpt.first_line + blank, shown[blank:], excerpt.left_out)
 
 
 def _choices(cards: Iterable[Card], name: str) -> list[str]:
@@ -260,7 +260,12 @@ def _environment() -> "jinja2.Environment":
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"brief": _brief, "link": _link, "number": "{:,}".format}
+    environment.filters |= {
+        "brief": _brief,
+        "link": _link,
+        "number": "{:,}".format,
+        "size": _size,
+    }
     return environment
 
 
@@ -274,6 +279,10 @@ def _brief(name: str) -> str:
     if len(name) <= _MAX_NAME:
         return name
     return f"{name[: _MAX_NAME * 2 // 3]} … {name[-_MAX_NAME // 3 :]}"
+
+
+def _size(bytes: int) -> str:
+    return f"{bytes / 1e6:,.1f} MB" if bytes >= 1e5 else f"{bytes / 1e3:,.1f} kB"
 
 
 def _link(url: str) -> str:

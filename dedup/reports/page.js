@@ -54,7 +54,8 @@
 
   if (form) {
     form.hidden = false;
-    form.addEventListener("input", (event) => (event.target.name === "order" ? order() : show()));
+    form.elements.text.addEventListener("input", show);
+    form.addEventListener("change", (event) => (event.target.name === "order" ? order() : show()));
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("reset", () => setTimeout(() => { show(); order(); }));
     const all = (open) => () => {

@@ -73,8 +73,12 @@ class Outputs:
         self.lengths = dict.fromkeys(paths, 0)
         self._files: dict[str, int] = {}
         self._placed: set[str] = set()
+        self._new: set[str] = set()
+        self._is_begun = False
         try:
             for name, path in paths.items():
+                if not _partial(path).exists():
+                    self._new.add(name)
                 self._files[name] = _locked(path)
         except BaseException:
             self.close()
@@ -86,11 +90,16 @@ class Outputs:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def files(self) -> list[Path]:
+        """All that is written, partial files and the checkpoint too."""
+        outputs = list(self.paths.values())
+        return [*outputs, *map(_partial, outputs), self.checkpoint_path]
+
     def close(self) -> None:
-        """Let go of the files; of a scan that was not begun nothing stays."""
-        is_begun = self.checkpoint_path.exists()
+        """Let go of the files; of those that were never begun none stays that was not there."""
         for name, descriptor in self._files.items():
-            if not is_begun and not os.fstat(descriptor).st_size:
+            if not self._is_begun and name in self._new:
                 _partial(self.paths[name]).unlink(missing_ok=True)
             os.close(descriptor)
         self._files.clear()
@@ -116,6 +125,7 @@ class Outputs:
                 )
             os.ftruncate(descriptor, length)
             self.lengths[name] = length
+        self._is_begun = True
 
     def add(self, done: Done) -> None:
         """Write what a task adds; all of it counts, or none.
@@ -177,9 +187,11 @@ class Outputs:
                 _sync_folder(path)
             except OSError as error:
                 raise _failed(path, error) from error
-        self.checkpoint_path.unlink()
-        for path in self.paths.values():
+        # Those of the rows go last: what made the report may be asked of them once more.
+        for path in list(self.paths.values())[1:]:
             _partial(path).unlink(missing_ok=True)
+        self.checkpoint_path.unlink()
+        _partial(self.paths[ROWS]).unlink(missing_ok=True)
 
 
 def writer_of(path: Path) -> RowWriter | None:
