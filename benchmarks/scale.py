@@ -140,12 +140,7 @@ class Bench:
         _must(self._added(self._small, [_standard_library(folder)], 1))
 
     def cells(
-        self,
-        kind: Kind,
-        megabytes: int,
-        commands: Sequence[Command],
-        jobs: Sequence[int],
-        most: int,
+        self, kind: Kind, megabytes: int, commands: Sequence[Command], jobs: Sequence[int]
     ) -> Iterator[Cell]:
         corpus = write(self._corpora, kind, megabytes, self._folder)
         size = text_bytes(corpus)
