@@ -5,8 +5,9 @@
     python benchmarks/scale.py plan OUT INDEX
     python benchmarks/scale.py tree WORK FOLDER... [--jobs 2]
 
-``grow`` takes beginnings of the corpora, as JSON lines, and for each size and number of processes
-runs, each in a process of its own:
+``grow`` takes beginnings of the corpora, as JSON lines (``prose`` is the part of the texts that is
+for users, up to 100 MB), and for each size and number of processes runs, each in a process of its
+own:
 
     add         dedup index add, under a key, all of it
     scan        dedup scan of all of it, against a small index: this Python's standard library
@@ -43,7 +44,7 @@ from plot import Line, chart
 from thief import FINGERPRINTS, SEEDS, SPANS, Segment
 from watch import Watched, dedup, watch
 
-Kind = Literal["text", "code", "mixed"]
+Kind = Literal["prose", "text", "code", "mixed"]
 Command = Literal["add", "scan", "ask", "repeats"]
 
 _MB: Final = 10**6
@@ -52,6 +53,10 @@ _ASKED_MB: Final = 10
 # Packages that are asked about and not protected: manuals of a kind repeat one another, and a query
 # that is made of copies takes as long as it has copies.
 _ASKED: Final = ("perl-doc", "vim-doc", "zsh-doc", "ruby3.1", "networkx", "sqlalchemy")
+# Manuals for users rather than for programmers, most of whose pages hold code.
+_PROSE: Final = ("libreoffice-help-", "gimp-help-", "debian-handbook", "installation-guide-amd64")
+_MOST_PROSE_MB: Final = 100
+_PROSE_ROWS: Final = tuple(f'{{"id": "{package}'.encode() for package in _PROSE)
 _ASKED_ROWS: Final = tuple(f'{{"id": "{package}/'.encode() for package in _ASKED)
 
 _TOKENS: Final = re.compile(r"([\d,]+) tokens at ([\d.]+) bytes")
@@ -90,8 +95,8 @@ class Cell:
 
 def rows(corpora: Path, kind: Kind, size: int, *, is_asked: bool = False) -> Iterator[bytes]:
     """Rows of a corpus up to `size` bytes, of both in turn for ``mixed``."""
-    kinds = ["text", "code"] if kind == "mixed" else [kind]
-    files = [(corpora / f"{name}.jsonl").open("rb") for name in kinds]
+    names = {"prose": ["text"], "mixed": ["text", "code"]}.get(kind, [kind])
+    files = [(corpora / f"{name}.jsonl").open("rb") for name in names]
     try:
         taken = [0] * len(files)
         while sum(taken) < size:
@@ -99,7 +104,8 @@ def rows(corpora: Path, kind: Kind, size: int, *, is_asked: bool = False) -> Ite
             row = files[turn].readline()
             if not row:
                 raise SystemExit(f"{files[turn].name} is too short; see corpora.py --megabytes")
-            if row.startswith(_ASKED_ROWS) == is_asked:
+            is_wanted = row.startswith(_ASKED_ROWS) == is_asked
+            if is_wanted and (kind != "prose" or is_asked or row.startswith(_PROSE_ROWS)):
                 taken[turn] += len(row)
                 yield row
     finally:
@@ -226,6 +232,8 @@ def grow(options: argparse.Namespace) -> None:
     )
     for kind in options.kinds:
         for megabytes in options.sizes:
+            if kind == "prose" and megabytes > _MOST_PROSE_MB:
+                continue
             for cell in bench.cells(kind, megabytes, options.commands, options.jobs):
                 print(row(cell, _before(cell, cells)), flush=True)
                 cells.append(cell)
@@ -287,7 +295,7 @@ _QUERY_TOKENS: Final = 200
 
 def plan(options: argparse.Namespace) -> None:
     cells = [Cell(**fields) for fields in json.loads(options.grown.read_text())]
-    text = [cell for cell in cells if cell.kind == "text" and cell.jobs == 1]
+    text = [cell for cell in cells if cell.kind == options.kind and cell.jobs == 1]
     added = {cell.megabytes: cell for cell in text if cell.command == "add"}
     asked = {cell.megabytes: cell for cell in text if cell.command == "ask"}
     most = added[max(added)]
@@ -377,7 +385,7 @@ def main() -> None:
     step.add_argument("corpora", type=Path)
     step.add_argument("work", type=Path)
     step.add_argument("--sizes", type=int, nargs="+", default=[10, 30, 100, 300, 1000])
-    step.add_argument("--kinds", nargs="+", default=["text", "code", "mixed"])
+    step.add_argument("--kinds", nargs="+", default=["prose", "text", "code", "mixed"])
     step.add_argument("--commands", nargs="+", default=["add", "scan", "ask", "repeats"])
     step.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
     step.add_argument("--json", type=Path)
@@ -386,6 +394,7 @@ def main() -> None:
     step = steps.add_parser("plan")
     step.add_argument("grown", type=Path, help="what `grow --json` wrote")
     step.add_argument("index", type=Path)
+    step.add_argument("--kind", default="prose")
     step.set_defaults(run=plan)
     step = steps.add_parser("tree")
     step.add_argument("work", type=Path)
