@@ -787,13 +787,22 @@ Array<std::uint32_t> window_minima(const py::object& text, const dedup::Scheme& 
   return out;
 }
 
+dedup::Fingerprints fingerprints(const py::bytes& bytes) {
+  const std::string_view own = view(bytes);
+  return {reinterpret_cast<const std::uint8_t*>(own.data()), own.size()};
+}
+
+// Whether a place is worth aligning, and the best anchor there.
+py::tuple screen(const py::bytes& query, const py::bytes& document, std::int64_t q, std::int64_t d,
+                 std::int32_t reach, bool portable) {
+  const dedup::Screened found =
+      dedup::screen(fingerprints(query), fingerprints(document), q, d, reach, dispatch(portable));
+  return py::make_tuple(found.passed, found.query, found.document);
+}
+
 // Score, pieces, and whether more of the document, before or behind, would have been looked at.
 py::tuple align(const py::bytes& query, const py::bytes& document, std::uint32_t q, std::uint32_t d,
                 std::int32_t cost, bool portable) {
-  const auto fingerprints = [](const py::bytes& bytes) {
-    const std::string_view own = view(bytes);
-    return dedup::Fingerprints(reinterpret_cast<const std::uint8_t*>(own.data()), own.size());
-  };
   const dedup::Fingerprints own = fingerprints(query), other = fingerprints(document);
   if (q > own.size() || d > other.size()) throw py::index_error("the anchor lies outside");
   const dedup::Alignment found = dedup::align(own, other, q, d, cost, dispatch(portable));
@@ -810,6 +819,8 @@ void bind_kernels(py::module_& module) {
              "portable"_a = false);
   module.def("single_seeds", &single_seeds, "text"_a, "scheme"_a, "lexemes"_a = false);
   module.def("window_minima", &window_minima, "text"_a, "scheme"_a, "stride"_a,
+             "portable"_a = false);
+  module.def("screen", &screen, "query"_a, "document"_a, "q"_a, "d"_a, "reach"_a,
              "portable"_a = false);
   module.def("align", &align, "query"_a, "document"_a, "q"_a, "d"_a, "cost"_a,
              "portable"_a = false);

@@ -227,6 +227,9 @@ def single_seeds(
 def window_minima(
     text: str | bytes, scheme: Scheme, stride: int, portable: bool = False
 ) -> NDArray[np.uint32]: ...
+def screen(
+    query: bytes, document: bytes, q: int, d: int, reach: int, portable: bool = False
+) -> tuple[bool, int, int]: ...
 def align(
     query: bytes, document: bytes, q: int, d: int, cost: int, portable: bool = False
 ) -> tuple[int, list[tuple[int, int, int]], bool, bool]: ...
