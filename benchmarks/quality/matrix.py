@@ -84,7 +84,7 @@ from .words import (
     substitute,
 )
 
-__all__ = ["ATTACKS", "ROWS", "Row"]
+__all__ = ["ATTACKS", "CODE_MEDIUM", "ROWS", "Row"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,3 +272,11 @@ ATTACKS = [
     # ---- noise
     Attack("23", "typing errors", typos, (0.1, 0.2, 0.3, 0.5), 0.1, _WORDS),
 ]
+
+# Of attacks on code that come in several strengths; other attacks have one.
+CODE_MEDIUM = {
+    "verbatim, `_ = 0` after every n-th": 2,
+    "renamed, `_ = 0` after every n-th": 2,
+    "a token lost of every n": 200,
+    "edits at random, n": 3,
+}

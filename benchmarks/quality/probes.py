@@ -56,15 +56,15 @@ NO_PROBE = re.compile(r"vendor|backport|compat|extern|(^|/)_?tests?/|conftest", 
 
 
 def functions_of_wheels(folder: Path) -> list[Function]:
-    """Different functions of the packages' wheels, which pip downloads into the folder."""
+    """Different functions of the `PROBES`, whose wheels pip downloads into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
+    names = [probe.partition("==")[0] for probe in PROBES]
     present = {path.name.split("-")[0].lower() for path in folder.glob("*.whl")}
-    missing = [probe for probe in PROBES if probe.split("==")[0] not in present]
+    missing = [probe for probe, name in zip(PROBES, names, strict=True) if name not in present]
     if missing:
         command = ["pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d"]
         subprocess.run([sys.executable, "-m", *command, str(folder), *missing], check=True)
-    wheels = sorted(folder.glob("*.whl"))
-    print(", ".join("-".join(path.name.split("-")[:2]) for path in wheels))
+    wheels = [path for path in sorted(folder.glob("*.whl")) if path.name.split("-")[0] in names]
     functions: dict[tuple[str, ...], Function] = {}
     for path in wheels:
         with zipfile.ZipFile(path) as wheel:

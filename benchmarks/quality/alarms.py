@@ -1,0 +1,180 @@
+"""What is wrongly stopped: benign texts against what is protected, by set, profile and rule.
+
+Every hit of the balanced profile is listed for a person to judge; ``judgements.json`` keeps what
+was judged, by the digest of the text asked and the id of the document:
+
+    copy      the text does hold what the document holds and somebody wrote: rightly stopped
+    common    both hold what is everybody's: a licence, a formula, a scaffold, facts
+    false     nothing but chance or form in common
+
+``copy`` is left out of the rates; what nobody judged counts as wrong.
+"""
+
+import json
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dedup import Index, Policy, Verdict
+
+from .benign import SETS, Probe
+from .interval import Rate
+from .trials import PROFILES
+
+__all__ = ["Alarms", "Hit", "count_alarms", "judgements"]
+
+_JUDGEMENTS = Path(__file__).with_name("judgements.json")
+_POLICIES = {name: Policy.load(name) for name in PROFILES}
+_SHOWN = 700
+
+
+def judgements() -> dict[str, str]:
+    """By the key of the hit."""
+    found: dict[str, str] = json.loads(_JUDGEMENTS.read_text())
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A benign text that the balanced profile flags or blocks, and the match that led to it."""
+
+    key: str
+    set: str
+    probe: str
+    document: str
+    action: str
+    rule: str
+    numbers: dict[str, Any]
+    query_text: str
+    document_text: str
+    judgement: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(slots=True)
+class Alarms:
+    """The answers to one set."""
+
+    set: str
+    n: int = 0
+    actions: dict[str, Counter[str]] = field(
+        default_factory=lambda: {name: Counter() for name in PROFILES}
+    )
+    rules: Counter[tuple[str, str]] = field(default_factory=Counter)
+    judged: dict[tuple[str, str], Counter[str]] = field(
+        default_factory=lambda: defaultdict(Counter)
+    )
+    hits: list[Hit] = field(default_factory=list)
+
+    def rate(self, action: str, profile: str = "balanced") -> Rate:
+        """Of the texts that are no copies."""
+        copies = sum(hit.judgement == "copy" for hit in self.hits)
+        counted = self.actions[profile]
+        if profile == "balanced":
+            counted = counted - Counter(h.action for h in self.hits if h.judgement == "copy")
+        hits = counted[action] + (counted["block"] if action == "flag" else 0)
+        return Rate(hits, self.n - copies)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "set": self.set,
+            "title": SETS[self.set].title,
+            "n": self.n,
+            "judged copies": sum(hit.judgement == "copy" for hit in self.hits),
+            **{
+                action: {profile: self.rate(action, profile).to_dict() for profile in PROFILES}
+                for action in ("flag", "block")
+            },
+            "rules": [
+                {
+                    "action": action,
+                    "rule": rule,
+                    "texts": n,
+                    "judged": dict(self.judged[action, rule]),
+                }
+                for (action, rule), n in sorted(self.rules.items())
+            ],
+        }
+
+
+def count_alarms(
+    index: Index, documents: dict[str, str], sets: dict[str, list[Probe]]
+) -> list[Alarms]:
+    """The answers to every set that has texts."""
+    known = judgements()
+    counted = []
+    for key, probes in sets.items():
+        if not probes:
+            continue
+        print(f"{key}: {len(probes)} texts", file=sys.stderr, flush=True)
+        counted.append(_count(index, documents, key, probes, known))
+    return counted
+
+
+def _count(
+    index: Index,
+    documents: dict[str, str],
+    key: str,
+    probes: Sequence[Probe],
+    known: dict[str, str],
+) -> Alarms:
+    alarms = Alarms(key, len(probes))
+    for at in range(0, len(probes), 64):
+        batch = probes[at : at + 64]
+        answers = index.search_batch([probe.text for probe in batch], 1)
+        for probe, matches in zip(batch, answers, strict=True):
+            for name, policy in _POLICIES.items():
+                verdict = policy.judge(probe.text, matches)
+                alarms.actions[name][verdict.action] += 1
+                if name == "balanced" and verdict.action != "allow":
+                    _note(alarms, probe, verdict, documents, known)
+    return alarms
+
+
+def _note(
+    alarms: Alarms,
+    probe: Probe,
+    verdict: Verdict,
+    documents: dict[str, str],
+    known: dict[str, str],
+) -> None:
+    first = next(ruling for ruling in verdict.rulings if ruling.action == verdict.action)
+    match = first.match
+    key = f"{probe.digest} {match.document}"
+    judgement = known.get(key, "")
+    for fired in sorted({(ruling.action, ruling.rule) for ruling in verdict.rulings}):
+        alarms.rules[fired] += 1
+        alarms.judged[fired][judgement or "not judged"] += 1
+    alarms.hits.append(
+        Hit(
+            key=key,
+            set=alarms.set,
+            probe=probe.name,
+            document=match.document,
+            action=verdict.action,
+            rule=verdict.rule or "",
+            numbers={
+                "view": match.view,
+                "kind": match.kind,
+                "tokens": match.tokens,
+                "run": match.run,
+                "identity": round(match.identity, 3),
+                "containment": round(match.containment, 3),
+                "distinct": match.distinct,
+                "shared names": match.shared_names,
+                "owners": match.owners,
+            },
+            query_text=_cut(probe.text, match.query_span),
+            document_text=_cut(documents.get(match.document, ""), match.document_span),
+            judgement=judgement,
+        )
+    )
+
+
+def _cut(text: str, span: tuple[int, int]) -> str:
+    return text.encode()[span[0] : span[1]].decode(errors="replace")[:_SHOWN]
