@@ -136,7 +136,9 @@ def alpha_key(tokens: tuple[str, ...]) -> tuple[str | int, ...]:
 def preorder(tree: ast.Module) -> Iterator[tuple[ast.AST, str, bool]]:
     """Each function with its qualified name and whether it is inside another function."""
 
-    def visit(node: ast.AST, names: tuple[str, ...], is_nested: bool) -> Iterator:
+    def visit(
+        node: ast.AST, names: tuple[str, ...], is_nested: bool
+    ) -> Iterator[tuple[ast.AST, str, bool]]:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, _FUNCTION):
                 yield child, ".".join((*names, child.name)), is_nested
@@ -186,9 +188,9 @@ def dedented(lines: list[str], first: int, last: int, inside: frozenset[int]) ->
     )
 
 
-def places_of(functions: list[Function]) -> dict[tuple, tuple[Place, ...]]:
+def places_of(functions: list[Function]) -> dict[tuple[str | int, ...], tuple[Place, ...]]:
     """Where the same function stands, by its tokens and by its `alpha_key`."""
-    places: dict[tuple, tuple[Place, ...]] = defaultdict(tuple)
+    places: dict[tuple[str | int, ...], tuple[Place, ...]] = defaultdict(tuple)
     for function in functions:
         place = Place(function.document, function.qualname, function.span)
         places[function.tokens] += (place,)

@@ -98,7 +98,8 @@ def split_copies(
     functions: list[Function], shingles: np.ndarray
 ) -> tuple[list[Function], list[Function]]:
     """Those that share no `TRUE_COPY_TOKENS` in a row with the library, and those that do."""
-    unrelated, copied = [], []
+    unrelated: list[Function] = []
+    copied: list[Function] = []
     for function in functions:
         mine = shingles_of([function.tokens])
         at = np.minimum(np.searchsorted(shingles, mine), len(shingles) - 1)

@@ -4,6 +4,7 @@ Colours come from the page's style sheet, by the classes ``series-0`` and on; ev
 its title what it shows, and every mark what its figures are.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -62,7 +63,7 @@ def intervals(title: str, rows: Sequence[tuple[Point, float | None]]) -> str:
     height = _TOP + step * len(rows) + 24
 
     def x(value: float) -> float:
-        return left + (width - left - 20) * value**0.5
+        return left + (width - left - 20) * math.sqrt(value)
 
     parts = [_head(width, height, title)]
     for tick in (0.0, 0.001, 0.01, 0.1, 0.25, 0.5, 1.0):
