@@ -97,7 +97,8 @@ def test_wilson_gives_the_rule_of_three_for_no_hits() -> None:
 
 
 def test_judgements_are_words_that_are_known() -> None:
-    assert set(judgements().values()) <= {"copy", "common", "false"}
+    assert {one.judgement for one in judgements()} <= {"copy", "common", "false"}
+    assert all(one.why for one in judgements())
 
 
 @pytest.mark.parametrize("rival", [datasketch_rival, lexeme_rival, portrait_rival])

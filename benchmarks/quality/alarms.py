@@ -1,7 +1,7 @@
 """What is wrongly stopped: benign texts against what is protected, by set, profile and rule.
 
 Every hit of the balanced profile is listed for a person to judge; ``judgements.json`` keeps what
-was judged, by the digest of the text asked and the id of the document:
+was judged, by shell patterns of set, text and document, or by the key of one hit, and why:
 
     copy      the text does hold what the document holds and somebody wrote: rightly stopped
     common    both hold what is everybody's: a licence, a formula, a scaffold, facts
@@ -15,6 +15,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,34 @@ from .benign import SETS, Probe
 from .interval import Rate
 from .trials import PROFILES
 
-__all__ = ["Alarms", "Hit", "count_alarms", "judgements"]
+__all__ = ["Alarms", "Hit", "Judgement", "count_alarms", "judgements"]
 
 _JUDGEMENTS = Path(__file__).with_name("judgements.json")
 _POLICIES = {name: Policy.load(name) for name in PROFILES}
 _SHOWN = 700
 
 
-def judgements() -> dict[str, str]:
-    """By the key of the hit."""
-    found: dict[str, str] = json.loads(_JUDGEMENTS.read_text())
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a person said of hits: of one by its key, or of all that fit the patterns."""
+
+    judgement: str
+    why: str
+    key: str = ""
+    set: str = "*"
+    probe: str = "*"
+    document: str = "*"
+
+    def fits(self, key: str, set: str, probe: str, document: str) -> bool:
+        if self.key:
+            return self.key == key
+        pairs = ((set, self.set), (probe, self.probe), (document, self.document))
+        return all(fnmatchcase(text, pattern) for text, pattern in pairs)
+
+
+def judgements() -> list[Judgement]:
+    """In order: the first that fits a hit counts."""
+    return [Judgement(**fields) for fields in json.loads(_JUDGEMENTS.read_text())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +139,7 @@ def _count(
     documents: dict[str, str],
     key: str,
     probes: Sequence[Probe],
-    known: dict[str, str],
+    known: list[Judgement],
 ) -> Alarms:
     alarms = Alarms(key, len(probes))
     for at in range(0, len(probes), 64):
@@ -141,12 +159,13 @@ def _note(
     probe: Probe,
     verdict: Verdict,
     documents: dict[str, str],
-    known: dict[str, str],
+    known: list[Judgement],
 ) -> None:
     first = next(ruling for ruling in verdict.rulings if ruling.action == verdict.action)
     match = first.match
     key = f"{probe.digest} {match.document}"
-    judgement = known.get(key, "")
+    said = (one.judgement for one in known if one.fits(key, alarms.set, probe.name, match.document))
+    judgement = next(said, "")
     for fired in sorted({(ruling.action, ruling.rule) for ruling in verdict.rulings}):
         alarms.rules[fired] += 1
         alarms.judged[fired][judgement or "not judged"] += 1

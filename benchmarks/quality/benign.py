@@ -9,16 +9,18 @@ import http
 import json
 import random
 import re
+import tokenize
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from dedup import Document, _core
 
 from .corpora import prose, rows
 from .downloads import INDEXED, Downloads
-from .functions import functions_in, standard_library
+from .functions import Function, standard_library, tokens_of
 from .probes import NO_PROBE, PROBES, functions_of_wheels, shingles_of, split_copies, spread
 
 __all__ = ["SETS", "BenignSet", "Probe", "probes", "protected"]
@@ -339,8 +341,19 @@ def _spread(probes: list[Probe], most: int) -> list[Probe]:
 
 def _functions(downloads: Downloads, documents: list[Document], most: int) -> list[Probe]:
     """Functions that have no stretch of their tokens in common with protected Python."""
-    python = {d.id: d.text for d in documents if d.id.endswith(".py")}
-    shingles = shingles_of([function.tokens for function in functions_in(python)])
-    unrelated, _ = split_copies(functions_of_wheels(downloads.folder), shingles)
+    protected = [_python_tokens(d.text) for d in documents if d.id.endswith(".py")]
+    unrelated, _ = split_copies(_candidates(downloads.folder), shingles_of(protected))
     chosen = spread(unrelated, most, random.Random(1))
     return [Probe(f"{f.document}:{f.qualname}", f.text) for f in chosen]
+
+
+@lru_cache
+def _candidates(folder: Path) -> list[Function]:
+    return functions_of_wheels(folder)
+
+
+def _python_tokens(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(token for _, token in tokens_of(text)[0])
+    except (SyntaxError, tokenize.TokenError):  # a template, or another Python
+        return ()
