@@ -118,10 +118,10 @@ def main() -> None:
     for section in options.only or _SECTIONS:
         note(f"{section}, {time.perf_counter() - start:.0f} s")
         cells += _RUNS[section](options, size, report)
-    report["summary"] = summary(cells)
-    report["cells"] = [cell.to_dict() for cell in cells]
-    report["seconds"] = round(time.perf_counter() - start)
-    write(options.out, report, cells)
+        report["summary"] = summary(cells)
+        report["cells"] = [cell.to_dict() for cell in cells]
+        report["seconds"] = round(time.perf_counter() - start)
+        write(options.out, report, cells)  # each time, as a section may take an hour
     for row in report["summary"]:
         wanted = "" if row["first"] is None else f"wanted {row['first']:.1%}"
         figures = f"{row['mean']:7.1%} {row['least']:7.1%}"

@@ -23,7 +23,7 @@ from dedup import Index, Policy, Verdict
 
 from .benign import SETS, Probe
 from .interval import Rate
-from .trials import PROFILES
+from .trials import PROFILES, STRENGTH
 
 __all__ = ["Alarms", "Hit", "Judgement", "count_alarms", "judgements"]
 
@@ -80,30 +80,28 @@ class Alarms:
 
     set: str
     n: int = 0
+    copies: int = 0
     actions: dict[str, Counter[str]] = field(
         default_factory=lambda: {name: Counter() for name in PROFILES}
     )
-    rules: Counter[tuple[str, str]] = field(default_factory=Counter)
     judged: dict[tuple[str, str], Counter[str]] = field(
         default_factory=lambda: defaultdict(Counter)
     )
     hits: list[Hit] = field(default_factory=list)
 
     def rate(self, action: str, profile: str = "balanced") -> Rate:
-        """Of the texts that are no copies."""
-        copies = sum(hit.judgement == "copy" for hit in self.hits)
+        """Of the texts that are no copies, those with this action or more."""
         counted = self.actions[profile]
-        if profile == "balanced":
-            counted = counted - Counter(h.action for h in self.hits if h.judgement == "copy")
-        hits = counted[action] + (counted["block"] if action == "flag" else 0)
-        return Rate(hits, self.n - copies)
+        least = STRENGTH.index(action)
+        hits = sum(n for done, n in counted.items() if STRENGTH.index(done) >= least)
+        return Rate(hits, self.n - self.copies)
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "set": self.set,
             "title": SETS[self.set].title,
             "n": self.n,
-            "judged copies": sum(hit.judgement == "copy" for hit in self.hits),
+            "judged copies": self.copies,
             **{
                 action: {profile: self.rate(action, profile).to_dict() for profile in PROFILES}
                 for action in ("flag", "block")
@@ -112,10 +110,10 @@ class Alarms:
                 {
                     "action": action,
                     "rule": rule,
-                    "texts": n,
-                    "judged": dict(self.judged[action, rule]),
+                    "texts": judged.total(),
+                    "judged": dict(judged),
                 }
-                for (action, rule), n in sorted(self.rules.items())
+                for (action, rule), judged in sorted(self.judged.items())
             ],
         }
 
@@ -146,29 +144,30 @@ def _count(
         batch = probes[at : at + 64]
         answers = index.search_batch([probe.text for probe in batch], 1)
         for probe, matches in zip(batch, answers, strict=True):
-            for name, policy in _POLICIES.items():
-                verdict = policy.judge(probe.text, matches)
+            verdicts = {n: policy.judge(probe.text, matches) for n, policy in _POLICIES.items()}
+            balanced = verdicts["balanced"]
+            if balanced.action != "allow" and _noted(alarms, probe, balanced, documents, known):
+                alarms.copies += 1
+                continue
+            for name, verdict in verdicts.items():
                 alarms.actions[name][verdict.action] += 1
-                if name == "balanced" and verdict.action != "allow":
-                    _note(alarms, probe, verdict, documents, known)
     return alarms
 
 
-def _note(
+def _noted(
     alarms: Alarms,
     probe: Probe,
     verdict: Verdict,
     documents: dict[str, str],
     known: list[Judgement],
-) -> None:
+) -> bool:
+    """Lists the hit; whether it was judged to be a copy."""
     first = next(ruling for ruling in verdict.rulings if ruling.action == verdict.action)
     match = first.match
     key = f"{probe.digest} {match.document}"
     said = (one.judgement for one in known if one.fits(key, alarms.set, probe.name, match.document))
     judgement = next(said, "")
-    for fired in sorted({(ruling.action, ruling.rule) for ruling in verdict.rulings}):
-        alarms.rules[fired] += 1
-        alarms.judged[fired][judgement or "not judged"] += 1
+    alarms.judged[verdict.action, first.rule][judgement or "not judged"] += 1
     alarms.hits.append(
         Hit(
             key=key,
@@ -193,6 +192,7 @@ def _note(
             judgement=judgement,
         )
     )
+    return judgement == "copy"
 
 
 def _cut(text: str, span: tuple[int, int]) -> str:

@@ -76,7 +76,7 @@ def _rate(cells: Iterable[Cell], level: str, profile: str = "balanced") -> Rate:
 
 
 def precision(alarms: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By rule, over all sets: in how many texts it fired, and how those were judged."""
+    """By the rule that decided, over all sets: how many texts, and how those were judged."""
     fired: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for one in alarms:
         for rule in one["rules"]:

@@ -21,6 +21,7 @@ from .interval import Rate
 __all__ = [
     "PROFILES",
     "SPLITS",
+    "STRENGTH",
     "Cell",
     "Outcome",
     "Trial",
@@ -34,7 +35,8 @@ __all__ = [
 
 PROFILES = ("strict", "balanced", "lenient")
 _POLICIES = {name: Policy.load(name) for name in PROFILES}
-_STRENGTH = ("allow", "flag", "redact", "block")
+# Actions, from weak to strong.
+STRENGTH = ("allow", "flag", "redact", "block")
 _AROUND_WORDS = 60
 _WORD = re.compile(r"\S+")
 
@@ -90,8 +92,8 @@ class Cell:
         if level == "found":
             hits = sum(outcome.found for outcome in self.outcomes)
         else:
-            least = _STRENGTH.index(level)
-            hits = sum(_STRENGTH.index(o.actions[profile]) >= least for o in self.outcomes)
+            least = STRENGTH.index(level)
+            hits = sum(STRENGTH.index(o.actions[profile]) >= least for o in self.outcomes)
         return Rate(hits, len(self.outcomes))
 
     def to_dict(self) -> dict[str, Any]:
@@ -257,6 +259,6 @@ def run_split(index: Index, prose: Prose, n: int) -> Iterator[Cell]:
                     index, [planted(prose, document, part, part, dice) for part in parts]
                 )
                 cell.outcomes.append(
-                    max(outcomes, key=lambda o: (_STRENGTH.index(o.actions["balanced"]), o.found))
+                    max(outcomes, key=lambda o: (STRENGTH.index(o.actions["balanced"]), o.found))
                 )
             yield cell

@@ -9,7 +9,9 @@ from datasketch import MinHash, MinHashLSH
 __all__ = ["Built", "build", "label", "query"]
 
 _PERMUTATIONS = 128
-# Below it nothing that may be scored is lost: a score to cut at is chosen by the caller.
+# Of shingles of one word any two windows are this much alike, of longer ones hardly at all; what
+# is less alike is not looked at.
+_THRESHOLDS = {1: 0.4}
 _THRESHOLD = 0.15
 
 
@@ -25,7 +27,7 @@ class Built:
 
 def build(documents: dict[str, str], window: int = 0, shingle: int = 3) -> Built:
     """Windows of so many words, half of one apart; 0 for whole documents."""
-    lsh = MinHashLSH(threshold=_THRESHOLD, num_perm=_PERMUTATIONS)
+    lsh = MinHashLSH(threshold=_THRESHOLDS.get(shingle, _THRESHOLD), num_perm=_PERMUTATIONS)
     signatures = {}
     with lsh.insertion_session() as session:
         for name, text in documents.items():
