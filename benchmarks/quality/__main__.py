@@ -283,17 +283,13 @@ def _rivals(options: argparse.Namespace, size: Size, report: dict[str, Any]) -> 
     texts = prose(options.data, options.part)
     pairs = [
         Pair(f"{name}, {strength:g}", trial)
-        for name, _, strength, trials in _chosen(texts, _COMPARED, 100, size.pairs)
+        for name, _, strength, trials in _chosen(texts, _COMPARED, MAIN_LENGTH, size.pairs)
         for trial in trials
     ]
-    unrelated = [
-        " ".join(words[at : at + 200])
-        for words in texts.carriers
-        for at in range(0, len(words) - 200, 200)
-    ]
+    unrelated = _unrelated(options, texts)
     with _indexed(_documents(texts.protected)) as index:
         found = compared(index, prose_engines(texts.protected), pairs, unrelated)
-    title = f"Side by side: prose, 100 words copied, {len(unrelated)} unrelated texts"
+    title = f"Side by side: prose, {MAIN_LENGTH} words copied, {len(unrelated)} unrelated texts"
     report["rivals"].append({"title": title, "rows": found})
 
     every, functions = _library(size)
@@ -307,6 +303,20 @@ def _rivals(options: argparse.Namespace, size: Size, report: dict[str, Any]) -> 
     title = f"Side by side: Python, {len(chosen)} functions, {len(strangers)} unrelated ones"
     report["rivals"].append({"title": title, "rows": found})
     return []
+
+
+def _unrelated(options: argparse.Namespace, texts: Prose) -> list[str]:
+    """Pieces of 200 words of the carriers, and of the Bible where the folder has one."""
+    pieces = [
+        " ".join(words[at : at + 200])
+        for words in texts.carriers
+        for at in range(0, len(words) - 200, 200)
+    ]
+    if options.data is not None:
+        verses = rows(options.data / "bible-verses" / "dev_ot_kjv_asv.jsonl.gz")
+        words = " ".join(row["KJV"] for row in verses).split()
+        pieces += [" ".join(words[at : at + 200]) for at in range(0, len(words) - 200, 1000)]
+    return pieces
 
 
 def _strangers(
