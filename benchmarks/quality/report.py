@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from .benign import SETS
 from .interval import Rate
@@ -130,34 +130,39 @@ def _interval(rate: dict[str, Any], digits: int = 1) -> str:
 
 
 def _charts(cells: Sequence[Cell]) -> dict[str, list[Markup]]:
-    """By row: for each attack of several strengths or lengths, how often each profile blocks."""
+    """By row: for each attack, how often each profile blocks, by strength and by length."""
     found: dict[str, list[Markup]] = defaultdict(list)
     units = {attack.name: attack.unit for attack in ATTACKS}
     by_attack: dict[tuple[str, str], list[Cell]] = defaultdict(list)
     for cell in cells:
         by_attack[cell.row, cell.attack].append(cell)
     for (row, name), mine in by_attack.items():
-        lengths = {cell.length for cell in mine}
-        main = [cell for cell in mine if cell.length == MAIN_LENGTH or len(lengths) == 1]
-        groups = (
-            ([(f"{cell.strength:g}", [cell]) for cell in main], units.get(name, "")),
-            (_by_length(mine), "words" if mine[0].view == "text" else "tokens"),
-        )
-        for group, unit in groups:
-            if len(group) > 1:
-                title = f"{name}: blocked, by {'length' if unit in ('words', 'tokens') else unit}"
-                drawn = curves(title, unit, [(p, _points(group, p)) for p in PROFILES])
-                figure = f"<figure><figcaption>{name}</figcaption>{drawn}</figure>"
-                found[row].append(Markup(figure))  # names are ours
+        is_code = mine[0].view == "code"
+        at_main = [cell for cell in mine if is_code or cell.length == MAIN_LENGTH]
+        at_medium = [cell for cell in mine if is_code or cell.strength == _medium_of(name)]
+        for groups, unit, by in (
+            (_grouped(at_main, "strength"), units.get(name, ""), "strength"),
+            (_grouped(at_medium, "length"), "tokens" if is_code else "words", "length"),
+        ):
+            if len(groups) > 1:
+                lines = [(profile, _points(groups, profile)) for profile in PROFILES]
+                drawn = curves(f"{name}: blocked, by {by}", unit, lines)
+                figure = f"<figure><figcaption>{escape(name)}</figcaption>{drawn}</figure>"
+                found[row].append(Markup(figure))
     return found
 
 
-def _by_length(cells: Sequence[Cell]) -> list[tuple[str, list[Cell]]]:
-    by_length: dict[int | str, list[Cell]] = defaultdict(list)
+def _medium_of(name: str) -> float | None:
+    return next((attack.medium for attack in ATTACKS if attack.name == name), None)
+
+
+def _grouped(cells: Sequence[Cell], by: str) -> list[tuple[str, list[Cell]]]:
+    """By strength or length, in the order in which they were tried."""
+    groups: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
-        if cell.view == "code" or _is_medium(cell) or cell.length != MAIN_LENGTH:
-            by_length[cell.length].append(cell)
-    return [(str(length), found) for length, found in by_length.items()]
+        value = getattr(cell, by)
+        groups[f"{value:g}" if isinstance(value, float | int) else value].append(cell)
+    return list(groups.items())
 
 
 def _points(groups: Sequence[tuple[str, Sequence[Cell]]], profile: str) -> list[Point]:
