@@ -1,8 +1,8 @@
 """What of a copy gets out of a stream before it is stopped, and whether drip changes anything.
 
 Each query is fed to ``Filter.stream`` in pieces; of what went out before the block, the part that
-belongs to the copy is measured: its words or lexemes, and the longest run of them in a row that the
-original has too.
+belongs to the copy is measured: its words, as the filter counts them, and the longest run of them
+that the original has too.
 """
 
 import re
@@ -19,7 +19,6 @@ __all__ = ["DRIPS", "Leak", "dripped", "leak_of"]
 
 # Characters a piece.
 DRIPS = (1, 3, 17)
-_LEXEME = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +66,8 @@ def leak_of(
         if action != "block":
             continue
         released = out.encode()[trial.begin : trial.end].decode(errors="ignore")
-        count = _LEXEME.findall if view == "code" else str.split
-        words.append(len(count(released)))
-        runs.append(_longest_run(released, trial.original, view))
+        words.append(len(_words(released)))
+        runs.append(_longest_run(_words(released), _words(trial.original)))
     return Leak(row, attack, strength, view, Rate(len(words), len(trials)), words, runs)
 
 
@@ -96,11 +94,12 @@ def _streamed(filter: Filter, pieces: Sequence[str]) -> tuple[str, str]:
     return out + rest, verdict.action
 
 
-def _longest_run(text: str, original: str, view: str) -> int:
-    first, second = (
-        _LEXEME.findall(one) if view == "code" else _core.tokenize(one)[0].tolist()
-        for one in (text, original)
-    )
+def _words(text: str) -> list[int]:
+    hashes: list[int] = _core.tokenize(text)[0].tolist()
+    return hashes
+
+
+def _longest_run(first: Sequence[int], second: Sequence[int]) -> int:
     longest, ending = 0, [0] * (len(second) + 1)
     for token in first:
         ending = [0] + [ending[at] + 1 if token == other else 0 for at, other in enumerate(second)]
