@@ -21,10 +21,17 @@ from .statements import further_copies
 from .tools import Reformatted
 from .trials import Cell, Trial, ask, ask_all
 
-__all__ = ["LEAST_TOKENS", "run_python", "run_reformatted", "sample"]
+__all__ = ["LEAST_TOKENS", "TOO_SHORT", "run_python", "run_reformatted", "sample"]
 
 LEAST_TOKENS = 65
-_LENGTHS = ((100, "65-100"), (200, "100-200"), (math.inf, "over 200"))
+# A copy of fewer tokens is not promised to be found.
+TOO_SHORT = "under 65"
+_LENGTHS = (
+    (LEAST_TOKENS, TOO_SHORT),
+    (100, "65-100"),
+    (200, "100-200"),
+    (math.inf, "over 200"),
+)
 _WINDOW_CHARACTERS = 1500
 
 # Names of ``python_attacks.copies`` by row; what is renamed besides is two attacks in one.
@@ -65,7 +72,8 @@ def run_python(
         right = places[function.tokens] + places[alpha_key(function.tokens)]
         made = _copies(function, documents[function.document], siblings[function.document])
         for row, name, strength, copy in made:
-            length = next(label for most, label in _LENGTHS if len(function.tokens) < most)
+            tokens = copy.tokens or len(function.tokens)
+            length = next(label for most, label in _LENGTHS if tokens < most)
             key = (row, name, strength, length)
             cell = cells.setdefault(key, Cell(row, name, strength, length, "code"))
             if copy.text:

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from .benign import SETS
+from .code import TOO_SHORT
 from .interval import Rate
 from .matrix import ATTACKS, CODE_MEDIUM, ROWS
 from .svg import Point, curves, intervals
@@ -63,7 +64,8 @@ def summary(cells: Sequence[Cell]) -> list[dict[str, Any]]:
 
 def _is_medium(cell: Cell) -> bool:
     if cell.view == "code":
-        return cell.strength == CODE_MEDIUM.get(cell.attack, cell.strength)
+        is_medium = cell.strength == CODE_MEDIUM.get(cell.attack, cell.strength)
+        return is_medium and cell.length != TOO_SHORT
     for attack in ATTACKS:
         if attack.name == cell.attack:
             return cell.strength == attack.medium and cell.length == MAIN_LENGTH
