@@ -136,5 +136,5 @@ def _inside(package: str, path: str) -> Path | None:
 
 def _read(corpus: str, name: str, places: list[Path]) -> Iterator[Document]:
     for item in read_sources(places, corpus=corpus):
-        if not isinstance(item, SourceProblem):
+        if not isinstance(item, SourceProblem) and item.text.strip():
             yield replace(item, id=f"{corpus}/{name}/{item.id}")

@@ -20,7 +20,7 @@ def packages(folder: Path, owners: int, copies: int = 1) -> Path:
         own = " ".join(f"w{number}x{word}" for word in range(80))
         for copy in range(copies):
             shared = SHARED if number < owners else ""
-            (package / f"{copy}.txt").write_text(f"{own} {copy} {shared}")
+            (package / f"{copy}.txt").write_text(f"{copy} {own} {shared}")
     return folder / "packages"
 
 
