@@ -59,14 +59,15 @@ _LFS_POINTER: Final = re.compile(r"version https://git-lfs\.github\.com/spec/v1\
 _OPENS_ARRAY: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*+\[\s*+(?=\{)")
 
 
-def cut(stream: Stream, item: Item) -> Iterator[tuple[Stretch, int]]:
+def cut(opened: BinaryIO, item: Item, *, is_near: bool) -> Iterator[tuple[Stretch, int]]:
     """Stretches that make up a file, in order, with the bytes of each; none if it has no such form.
 
-    ``stream`` is the file as it lies there, seekable.
+    ``opened`` is the file as it lies there, seekable. One that is not near is not read for it, from
+    end to end.
     """
     form = _form_of(item.id)
-    if form in _CUTS and not packing_of(item.id):
-        yield from _CUTS[form](stream, item)
+    if form in _CUTS and not packing_of(item.id) and (is_near or form != "jsonl"):
+        yield from _CUTS[form](unpacked(opened, item.id, item.allowance), item)
 
 
 def is_long(name: str) -> bool:

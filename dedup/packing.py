@@ -109,17 +109,17 @@ def unpacked(stream: BinaryIO, name: str, allowance: Allowance) -> Stream:
     """
     packing = packing_of(name)
     if not packing:
-        return stream if isinstance(stream, Stream) else buffered(_Raw(stream))
+        return stream if isinstance(stream, Stream) else buffered(stream)
     return buffered(_Unpacked(stream, packing, allowance))
 
 
-def buffered(raw: io.RawIOBase) -> Stream:
-    """The stream with a buffer, by which small reads are quick."""
-    return io.BufferedReader(raw, _BUFFER_BYTES)
+def buffered(stream: io.RawIOBase | BinaryIO) -> Stream:
+    """The stream with a buffer, by which small reads are quick; seekable if it is."""
+    return io.BufferedReader(cast(io.RawIOBase, stream), _BUFFER_BYTES)
 
 
-class _Raw(io.RawIOBase):
-    """Any stream as one that can be buffered; closes it."""
+class _Wrapped(io.RawIOBase):
+    """A stream that is read through another, and closed with it."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -142,7 +142,7 @@ class _Raw(io.RawIOBase):
             self._stream.close()
 
 
-class _Counted(_Raw):
+class _Counted(_Wrapped):
     """A packed stream that says how much of it was read."""
 
     def __init__(self, stream: BinaryIO, allowance: Allowance) -> None:
@@ -155,7 +155,7 @@ class _Counted(_Raw):
         return data
 
 
-class _Unpacked(_Raw):
+class _Unpacked(_Wrapped):
     """What was packed, within the allowance; what is wrong with it is a SourceError."""
 
     def __init__(self, packed: BinaryIO, packing: str, allowance: Allowance) -> None:

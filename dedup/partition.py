@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final, cast
+from typing import Final
 from urllib.parse import quote
 
 import xxhash
@@ -22,10 +22,10 @@ from dedup.document import READ_ERRORS, Document, SourceNote, SourceProblem, nam
 from dedup.forms import cut, is_long, read_item
 from dedup.item import Item, Label, Stretch, Tally
 from dedup.licence import of_head
-from dedup.packing import Stream
 from dedup.reading import Reading
+from dedup.remote import is_url
 from dedup.tree import Access, File
-from dedup.walk import files_of
+from dedup.walk import files_of, source_name
 
 __all__ = ["Partition", "Piece", "partitions"]
 
@@ -141,8 +141,9 @@ def _all(sources: Iterable[str | os.PathLike[str]], reading: Reading) -> Iterato
     number = 0
     for given in sources:
         source = os.fspath(given)
-        place = "-" if source == "-" else os.path.abspath(source)  # noqa: PTH100 keeps the links
-        name = "stdin" if source == "-" else name_of(os.path.basename(place) or place)  # noqa: PTH119
+        is_path = source != "-" and not is_url(source)
+        place = os.path.abspath(source) if is_path else source  # noqa: PTH100 keeps the links
+        name = source_name(source)
         groups: Iterable[_Group]
         if roots.setdefault(name, place) != place:
             reason = (
@@ -151,7 +152,7 @@ def _all(sources: Iterable[str | os.PathLike[str]], reading: Reading) -> Iterato
             )
             groups = [_Group([SourceProblem(name_of(source), "", reason)])]
         else:
-            groups = _groups(source, name, reading)
+            groups = _groups(source, reading)
         for group in groups:
             yield Partition(
                 number, source, tuple(group.pieces), reading, group.bytes, group.is_long
@@ -168,11 +169,10 @@ class _Group:
     is_long: bool = False
 
 
-def _groups(source: str, name: str, reading: Reading) -> Iterator[_Group]:
+def _groups(source: str, reading: Reading) -> Iterator[_Group]:
     """What a source is made of: small things together, long ones cut."""
-    group, is_empty = _Group([]), True
-    for item in files_of(source, name, reading):
-        is_empty = False
+    group = _Group([])
+    for item in files_of(source, reading):
         if isinstance(item, File) and (item.bytes > _GROUP_BYTES or item.tree.kind == "stdin"):
             if group.pieces:
                 yield group
@@ -184,9 +184,6 @@ def _groups(source: str, name: str, reading: Reading) -> Iterator[_Group]:
         if group.bytes >= _GROUP_BYTES or len(group.pieces) >= _GROUP_FILES:
             yield group
             group = _Group([])
-    if is_empty:
-        reason = "holds no text, as there is no file in it; check the path"
-        group.pieces.append(SourceProblem(name_of(source), "", reason))
     if group.pieces:
         yield group
 
@@ -195,10 +192,11 @@ def _cut(file: File, reading: Reading) -> Iterator[_Group]:
     """A long file in stretches, if its form can be cut where it lies."""
     item = _item(file, reading, Document, Tally())
     is_whole = True
-    if file.tree.kind in ("file", "folder", "checkout"):
+    if file.tree.kind not in ("stdin", "commit"):
         try:
             with Access(file.tree) as access, access.open(file) as stream:
-                for stretch, size in cut(cast(Stream, stream), item):
+                is_near = file.tree.kind != "remote"
+                for stretch, size in cut(stream, item, is_near=is_near):
                     yield _Group([Piece(file, stretch)], size)
                     is_whole = False
         except READ_ERRORS as error:
@@ -226,7 +224,7 @@ def _read(
 
 
 def _item(file: File, reading: Reading, label: Label, tally: Tally) -> Item:
-    is_named = file.tree.kind in ("file", "stdin")
+    is_named = not file.path
     return Item(file.shown, file.id, is_named, label, reading, tally)
 
 

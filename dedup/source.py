@@ -23,6 +23,7 @@ from dedup.forms import read_document
 from dedup.packing import Allowance, unpacked
 from dedup.partition import Partition, Piece, partitions
 from dedup.reading import Reading
+from dedup.remote import is_url
 from dedup.tree import File, Kind, Tree, open_regular, open_stdin
 
 __all__ = [
@@ -178,6 +179,8 @@ def find_documents(
                 break
 
     for source in places:
+        if is_url(source):
+            continue
         for partition in _likely(source, sorted(wanted), reading):
             look(partition.read())
     for partition in partitions(places, reading) if wanted else ():

@@ -21,11 +21,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Literal, Self, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self, cast
 
 from dedup.document import READ_ERRORS, name_of
 from dedup.evidence import Licences, is_evidence
+from dedup.remote import Remote
 from dedup.repository import Repository, RepositoryFile
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 __all__ = ["Access", "File", "Kind", "Tree", "open_regular", "open_stdin"]
 
@@ -119,6 +123,7 @@ class Access:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._repository: Repository | None = None
+        self._remote: Remote | None = None
         self._licences: Licences | None = None
 
     def __enter__(self) -> Self:
@@ -143,6 +148,9 @@ class Access:
         """
         if self._tree.kind == "stdin":
             return open_stdin()
+        if self._tree.kind == "remote":
+            self._remote = self._remote or Remote(self._tree.place)
+            return self._remote.open(file.path)
         if self._tree.kind == "commit":
             return self._objects().open(RepositoryFile(file.path, object=file.object))
         return open_regular(file.place)
@@ -189,8 +197,11 @@ class _Kept(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int = -1) -> bytes:
-        return self._stream.read(size)
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer).cast("B")
+        data = self._stream.read(len(view))
+        view[: len(data)] = data
+        return len(data)
 
 
 # ---- licences ------------------------------------------------------------------------------------

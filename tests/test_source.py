@@ -239,6 +239,15 @@ def test_gitignore_of_a_directory_is_honoured(tmp_path: Path, read: Read) -> Non
         *("d/keep.log", "d/local.txt"),
     ]
     assert [document.id for document in read(folder / "x.log")[0]] == ["x.log"]
+    notes: list[SourceNote] = []
+    read(folder, note=notes.append)
+    assert [str(note) for note in notes] == [
+        f"{folder}: left out 4 ignored files, 1 ignored folder"
+    ]
+    write(folder / ".gitignore", "*\n")
+    documents, (problem,) = read(folder)
+    assert not documents
+    assert problem.reason.startswith("holds no text, as its .gitignore leaves everything out; name")
 
 
 def test_gitignore_cannot_stop_a_reader(tmp_path: Path, read: Read) -> None:

@@ -260,7 +260,12 @@ def _environment() -> "jinja2.Environment":
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"brief": _brief, "link": _link, "number": "{:,}".format}
+    environment.filters |= {
+        "brief": _brief,
+        "link": _link,
+        "number": "{:,}".format,
+        "size": _size,
+    }
     return environment
 
 
@@ -274,6 +279,10 @@ def _brief(name: str) -> str:
     if len(name) <= _MAX_NAME:
         return name
     return f"{name[: _MAX_NAME * 2 // 3]} … {name[-_MAX_NAME // 3 :]}"
+
+
+def _size(bytes: int) -> str:
+    return f"{bytes / 1e6:,.1f} MB" if bytes >= 1e5 else f"{bytes / 1e3:,.1f} kB"
 
 
 def _link(url: str) -> str:
