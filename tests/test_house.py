@@ -40,9 +40,9 @@ ORDER = [
     "archive",
     "forms",
     "partition",
+    "source",
     "batch",
     "engine_worker",
-    "source",
     "engine",
     "ray_engine",
     "grammars",
@@ -65,6 +65,8 @@ ORDER = [
     "diff",
     "exchange",
     "merging",
+    "draft",
+    "builder",
     "writer",
     "index",
     "policy",
@@ -241,7 +243,7 @@ FILE_CALLS = {
 
 
 @pytest.mark.parametrize(
-    "module", ["exchange", "index", "manifest", "merging", "snapshot", "writer"]
+    "module", ["draft", "exchange", "index", "manifest", "merging", "snapshot", "writer"]
 )
 def test_files_of_an_index_are_touched_through_its_storage_only(module: str) -> None:
     tree = ast.parse((PACKAGE / f"{module}.py").read_text())
