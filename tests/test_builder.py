@@ -3,6 +3,9 @@
 import os
 import random
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,6 +187,34 @@ def test_what_workers_left_of_an_add_cut_short_goes_with_the_next_commit(tmp_pat
         index.add_tasks(cut(paragraphs(6), 2), LocalEngine(2))
         index.commit()
         assert index.info().documents == 6
+    assert sorted(f.name for f in path.iterdir()) == ["LOCK", "MANIFEST", *sorted(files(path))]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_add_that_is_killed_is_made_good_by_the_next(tmp_path: Path, seed: int) -> None:
+    """The process and not its workers, which end by themselves; then it is run to its end."""
+    sources = tmp_path / "corpus"
+    for n in range(40):
+        (sources / f"{n % 4}").mkdir(parents=True, exist_ok=True)
+        heaps = "\n".join(CODE.replace("heap", f"heap{n}x{i}") for i in range(150))
+        (sources / f"{n % 4}" / f"{n}.py").write_text(heaps)
+    path = tmp_path / "i"
+    add = [sys.executable, "-m", "dedup", "index", "add", str(path), str(sources), "--no-key"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    process = subprocess.Popen([*add, "--jobs", "2"], env=environment)
+    until = time.monotonic() + 60
+    while not any(path.glob("segment-*")) and time.monotonic() < until:
+        time.sleep(0.02)
+    time.sleep(seed * 0.3)
+    process.kill()
+    process.wait()
+    with Index.open(path, key=None) as index:
+        assert index.info().documents in (0, 40)
+        index.verify()
+    assert subprocess.run([*add, "--jobs", "2"], env=environment).returncode == 0
+    with Index.open(path, key=None) as index:
+        assert index.info().documents == 40
+        index.verify()
     assert sorted(f.name for f in path.iterdir()) == ["LOCK", "MANIFEST", *sorted(files(path))]
 
 
