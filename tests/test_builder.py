@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import Run
 from hypothesis import given
 from hypothesis import strategies as st
 from test_index import KEY, book_documents, files, paragraphs
@@ -188,6 +190,27 @@ def test_what_workers_left_of_an_add_cut_short_goes_with_the_next_commit(tmp_pat
         index.commit()
         assert index.info().documents == 6
     assert sorted(f.name for f in path.iterdir()) == ["LOCK", "MANIFEST", *sorted(files(path))]
+
+
+def test_the_command_says_the_same_whatever_the_number_of_jobs(tmp_path: Path, run: Run) -> None:
+    """Of sources with a file of another encoding, with an image, without a text, given twice."""
+    for name in ("prose", "code", "blank"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "blank" / "none.txt").write_text(" \n")
+    (tmp_path / "blank" / "image.png").write_bytes(b"\x89PNG\0\1\2")
+    (tmp_path / "prose" / "latin.txt").write_bytes("naïve".encode("latin-1") * 20)
+    (tmp_path / "prose" / "image.png").write_bytes(b"\x89PNG\0\1\2")
+    (tmp_path / "prose" / "book.txt").write_text(book_documents()[0].text)
+    (tmp_path / "code" / "heap.py").write_text(CODE)
+    (tmp_path / "code" / "empty.py").write_text("")
+    sources = ("prose", "blank", "code", "prose")
+    told = [run("index", "add", f"i{n}", *sources, "--no-key", "--jobs", n) for n in (1, 2)]
+    assert [ran.status for ran in told] == [2, 2]
+    assert told[0].err == told[1].err and "holds no text" in told[0].err
+    assert "prose: left out 2 binary files\n" in told[0].err
+    one, two = (re.sub(r"at [\d.]+ MB/s.*|\bi\d", "", ran.out) for ran in told)
+    assert one == two
+    assert files(tmp_path / "i1") == files(tmp_path / "i2")
 
 
 @pytest.mark.parametrize("seed", range(3))
