@@ -5,13 +5,14 @@
     python benchmarks/scale.py plan OUT INDEX
     python benchmarks/scale.py tree WORK FOLDER... [--jobs 2]
 
-``grow`` takes beginnings of the corpora, as JSON lines, and for each size and number of processes
-runs, each in a process of its own:
+``grow`` takes beginnings of the corpora, as JSON lines (``prose`` is the part of the texts that is
+for users, up to 100 MB), and for each size and number of processes runs, each in a process of its
+own:
 
     add         dedup index add, under a key, all of it
     scan        dedup scan of all of it, against a small index: this Python's standard library
-    ask         dedup scan of ten other megabytes of the same kind, against the index of all of it:
-                what a query costs as the index grows
+    ask         dedup scan of ten megabytes of packages that are in no corpus, against the index of
+                all of it: what a query costs as the index grows
     repeats     dedup repeats of all of it
 
 ``plan`` takes what ``grow`` wrote, and any index of text without a key, and says what 10^9 to 10^12
@@ -43,11 +44,20 @@ from plot import Line, chart
 from thief import FINGERPRINTS, SEEDS, SPANS, Segment
 from watch import Watched, dedup, watch
 
-Kind = Literal["text", "code", "mixed"]
+Kind = Literal["prose", "text", "code", "mixed"]
 Command = Literal["add", "scan", "ask", "repeats"]
 
 _MB: Final = 10**6
 _ASKED_MB: Final = 10
+
+# Packages that are asked about and not protected: manuals of a kind repeat one another, and a query
+# that is made of copies takes as long as it has copies.
+_ASKED: Final = ("perl-doc", "vim-doc", "zsh-doc", "ruby3.1", "networkx", "sqlalchemy")
+# Manuals for users rather than for programmers, most of whose pages hold code.
+_PROSE: Final = ("libreoffice-help-", "gimp-help-", "debian-handbook", "installation-guide-amd64")
+_MOST_PROSE_MB: Final = 100
+_PROSE_ROWS: Final = tuple(f'{{"id": "{package}'.encode() for package in _PROSE)
+_ASKED_ROWS: Final = tuple(f'{{"id": "{package}/'.encode() for package in _ASKED)
 
 _TOKENS: Final = re.compile(r"([\d,]+) tokens at ([\d.]+) bytes")
 
@@ -83,33 +93,33 @@ class Cell:
 # ---- corpora -------------------------------------------------------------------------------------
 
 
-def rows(corpora: Path, kind: Kind, skip: int, size: int) -> Iterator[bytes]:
-    """Rows of a corpus from `skip` bytes on, up to `size` bytes; of both in turn for ``mixed``."""
-    kinds = ["text", "code"] if kind == "mixed" else [kind]
-    files = [(corpora / f"{name}.jsonl").open("rb") for name in kinds]
+def rows(corpora: Path, kind: Kind, size: int, *, is_asked: bool = False) -> Iterator[bytes]:
+    """Rows of a corpus up to `size` bytes, of both in turn for ``mixed``."""
+    names = {"prose": ["text"], "mixed": ["text", "code"]}.get(kind, [kind])
+    files = [(corpora / f"{name}.jsonl").open("rb") for name in names]
     try:
-        for file in files:
-            file.seek(skip // len(files))
-            if skip:
-                file.readline()
         taken = [0] * len(files)
         while sum(taken) < size:
             turn = taken.index(min(taken))
             row = files[turn].readline()
             if not row:
                 raise SystemExit(f"{files[turn].name} is too short; see corpora.py --megabytes")
-            taken[turn] += len(row)
-            yield row
+            is_wanted = row.startswith(_ASKED_ROWS) == is_asked
+            if is_wanted and (kind != "prose" or is_asked or row.startswith(_PROSE_ROWS)):
+                taken[turn] += len(row)
+                yield row
     finally:
         for file in files:
             file.close()
 
 
-def write(corpora: Path, kind: Kind, megabytes: int, folder: Path, *, skip: int = 0) -> Path:
-    """A corpus as JSON lines; its name has its size."""
-    target = folder / f"{kind}-{skip // _MB}-{megabytes}.jsonl"
+def write(
+    corpora: Path, kind: Kind, megabytes: int, folder: Path, *, is_asked: bool = False
+) -> Path:
+    """A corpus as JSON lines."""
+    target = folder / f"{'asked' if is_asked else kind}-{megabytes}.jsonl"
     with target.open("wb") as file:
-        file.writelines(rows(corpora, kind, skip, megabytes * _MB))
+        file.writelines(rows(corpora, kind, megabytes * _MB, is_asked=is_asked))
     return target
 
 
@@ -136,17 +146,12 @@ class Bench:
         _must(self._added(self._small, [_standard_library(folder)], 1))
 
     def cells(
-        self,
-        kind: Kind,
-        megabytes: int,
-        commands: Sequence[Command],
-        jobs: Sequence[int],
-        most: int,
+        self, kind: Kind, megabytes: int, commands: Sequence[Command], jobs: Sequence[int]
     ) -> Iterator[Cell]:
         corpus = write(self._corpora, kind, megabytes, self._folder)
         size = text_bytes(corpus)
         index, out = self._folder / "corpus.idx", self._folder / "out.jsonl"
-        asked = write(self._corpora, kind, _ASKED_MB, self._folder, skip=most * _MB)
+        asked = write(self._corpora, kind, _ASKED_MB, self._folder, is_asked=True)
         common = {"kind": kind, "megabytes": megabytes}
         for number in jobs:
             for command in commands:
@@ -227,9 +232,9 @@ def grow(options: argparse.Namespace) -> None:
     )
     for kind in options.kinds:
         for megabytes in options.sizes:
-            for cell in bench.cells(
-                kind, megabytes, options.commands, options.jobs, max(options.sizes)
-            ):
+            if kind == "prose" and megabytes > _MOST_PROSE_MB:
+                continue
+            for cell in bench.cells(kind, megabytes, options.commands, options.jobs):
                 print(row(cell, _before(cell, cells)), flush=True)
                 cells.append(cell)
     if options.json:
@@ -290,7 +295,7 @@ _QUERY_TOKENS: Final = 200
 
 def plan(options: argparse.Namespace) -> None:
     cells = [Cell(**fields) for fields in json.loads(options.grown.read_text())]
-    text = [cell for cell in cells if cell.kind == "text" and cell.jobs == 1]
+    text = [cell for cell in cells if cell.kind == options.kind and cell.jobs == 1]
     added = {cell.megabytes: cell for cell in text if cell.command == "add"}
     asked = {cell.megabytes: cell for cell in text if cell.command == "ask"}
     most = added[max(added)]
@@ -380,7 +385,7 @@ def main() -> None:
     step.add_argument("corpora", type=Path)
     step.add_argument("work", type=Path)
     step.add_argument("--sizes", type=int, nargs="+", default=[10, 30, 100, 300, 1000])
-    step.add_argument("--kinds", nargs="+", default=["text", "code", "mixed"])
+    step.add_argument("--kinds", nargs="+", default=["prose", "text", "code", "mixed"])
     step.add_argument("--commands", nargs="+", default=["add", "scan", "ask", "repeats"])
     step.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
     step.add_argument("--json", type=Path)
@@ -389,6 +394,7 @@ def main() -> None:
     step = steps.add_parser("plan")
     step.add_argument("grown", type=Path, help="what `grow --json` wrote")
     step.add_argument("index", type=Path)
+    step.add_argument("--kind", default="prose")
     step.set_defaults(run=plan)
     step = steps.add_parser("tree")
     step.add_argument("work", type=Path)

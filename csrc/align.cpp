@@ -300,15 +300,43 @@ class Extension {
   alignas(64) std::array<Steps, kMaxRows + 1> steps_;  // of rows 1 and up
 };
 
-uint32_t count_equal(const uint8_t* a, const uint8_t* b, size_t size) {
+// How many of kScreenTokens, or of fewer, are equal.
+using CountEqual = uint32_t (*)(const uint8_t* a, const uint8_t* b, size_t size);
+
+uint32_t count_equal_portable(const uint8_t* a, const uint8_t* b, size_t size) {
   uint8_t equal = 0;  // at most kScreenTokens, so a byte holds it and a vector holds many
   for (size_t i = 0; i < size; ++i) equal = static_cast<uint8_t>(equal + (a[i] == b[i]));
   return equal;
 }
 
+#if defined(__x86_64__)
+
+[[gnu::target("avx2,popcnt")]] uint32_t count_equal_avx2(const uint8_t* a, const uint8_t* b,
+                                                         size_t size) {
+  if (size != kScreenTokens) return count_equal_portable(a, b, size);
+  const auto* left = reinterpret_cast<const __m256i*>(a);
+  const auto* right = reinterpret_cast<const __m256i*>(b);
+  uint32_t equal = 0;
+  for (size_t half = 0; half < 2; ++half) {
+    const __m256i same =
+        _mm256_cmpeq_epi8(_mm256_loadu_si256(left + half), _mm256_loadu_si256(right + half));
+    equal += static_cast<uint32_t>(
+        __builtin_popcount(static_cast<uint32_t>(_mm256_movemask_epi8(same))));
+  }
+  return equal;
+}
+
+#else
+
+constexpr CountEqual count_equal_avx2 = count_equal_portable;
+
+#endif
+
 }  // namespace
 
-Screened screen(Fingerprints query, Fingerprints document, int64_t q, int64_t d, int32_t reach) {
+Screened screen(Fingerprints query, Fingerprints document, int64_t q, int64_t d, int32_t reach,
+                Dispatch dispatch) {
+  const CountEqual count_equal = use_avx2(dispatch) ? count_equal_avx2 : count_equal_portable;
   const auto query_size = static_cast<int64_t>(query.size());
   const auto document_size = static_cast<int64_t>(document.size());
   uint32_t best = 0, second = 0;

@@ -63,7 +63,8 @@ inline constexpr int64_t kScreenTokens = 64;
 // Counts equal fingerprints over kScreenTokens around query position q on each diagonal within
 // `reach` of the one through (q, d). Passes if one diagonal has kScreenMatches, or its best two 25
 // % more.
-Screened screen(Fingerprints query, Fingerprints document, int64_t q, int64_t d, int32_t reach);
+Screened screen(Fingerprints query, Fingerprints document, int64_t q, int64_t d, int32_t reach,
+                Dispatch dispatch = Dispatch::best);
 
 // The best alignment through the anchor (q, d). Empty if nothing around it agrees.
 Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d, int32_t cost,

@@ -516,6 +516,68 @@ void bind_lexemes(py::module_& module) {
              py::arg("ends").noconvert());
 }
 
+// ---- what a search came across (trace.h) -------------------------------------------------------
+
+void bind_trace(py::module_& module) {
+  using dedup::Trace;
+  static constexpr const char* kClues[] = {"tile", "gapped", "window", "unit"};
+  static constexpr const char* kFates[] = {"explained", "unlike", "removed", "too short",
+                                           "aligned"};
+  static constexpr const char* kOutcomes[] = {"matched", "too short", "scattered", "repetitive",
+                                              "repeated"};
+  py::class_<Trace::Hit>(module, "Hit")
+      .def_readonly("view", &Trace::Hit::view)
+      .def_readonly("segment", &Trace::Hit::segment)
+      .def_readonly("token", &Trace::Hit::token)
+      .def_readonly("start", &Trace::Hit::start)
+      .def_property_readonly("clue", [](const Trace::Hit& own) { return kClues[int(own.clue)]; })
+      .def_readonly("postings", &Trace::Hit::postings)
+      .def_readonly("is_common", &Trace::Hit::is_common)
+      .def_readonly("bits", &Trace::Hit::bits);
+  py::class_<Trace::Place>(module, "Place")
+      .def_readonly("view", &Trace::Place::view)
+      .def_readonly("segment", &Trace::Place::segment)
+      .def_readonly("document", &Trace::Place::document)
+      .def_readonly("token", &Trace::Place::token)
+      .def_readonly("start", &Trace::Place::start)
+      .def_property_readonly("clue", [](const Trace::Place& own) { return kClues[int(own.clue)]; })
+      .def_property_readonly("fate", [](const Trace::Place& own) { return kFates[int(own.fate)]; })
+      .def_readonly("score", &Trace::Place::score)
+      .def_readonly("needed", &Trace::Place::needed);
+  py::class_<Trace::Passage>(module, "Passage")
+      .def_readonly("view", &Trace::Passage::view)
+      .def_readonly("segment", &Trace::Passage::segment)
+      .def_readonly("document", &Trace::Passage::document)
+      .def_readonly("start", &Trace::Passage::start)
+      .def_readonly("end", &Trace::Passage::end)
+      .def_property_readonly("tokens", [](const Trace::Passage& own) { return own.to - own.from; })
+      .def_readonly("matched", &Trace::Passage::matched)
+      .def_readonly("parts", &Trace::Passage::parts)
+      .def_readonly("score", &Trace::Passage::score)
+      .def_readonly("needed", &Trace::Passage::needed)
+      .def_readonly("distinct", &Trace::Passage::distinct)
+      .def_readonly("needed_distinct", &Trace::Passage::needed_distinct)
+      .def_property_readonly("outcome",
+                             [](const Trace::Passage& own) { return kOutcomes[int(own.outcome)]; });
+  py::class_<Trace::Seeds>(module, "TracedSeeds")
+      .def_readonly("tokens", &Trace::Seeds::tokens)
+      .def_readonly("made", &Trace::Seeds::made)
+      .def_readonly("held", &Trace::Seeds::held)
+      .def_readonly("gate", &Trace::Seeds::gate);
+  py::class_<Trace>(module, "Trace")
+      .def_property_readonly("seeds",
+                             [](const Trace& own) {
+                               return std::vector<Trace::Seeds>(std::begin(own.seeds),
+                                                                std::end(own.seeds));
+                             })
+      .def_readonly("hits", &Trace::hits)
+      .def_readonly("places", &Trace::places)
+      .def_readonly("passages", &Trace::passages)
+      .def_readonly("all_hits", &Trace::all_hits)
+      .def_readonly("all_places", &Trace::all_places)
+      .def_readonly("all_passages", &Trace::all_passages);
+}
+
 // ---- segments, search (segment.h, search.h) -----------------------------------------------------
 
 dedup::TokenKey token_key(const std::optional<py::bytes>& key) {
@@ -725,13 +787,22 @@ Array<std::uint32_t> window_minima(const py::object& text, const dedup::Scheme& 
   return out;
 }
 
+dedup::Fingerprints fingerprints(const py::bytes& bytes) {
+  const std::string_view own = view(bytes);
+  return {reinterpret_cast<const std::uint8_t*>(own.data()), own.size()};
+}
+
+// Whether a place is worth aligning, and the best anchor there.
+py::tuple screen(const py::bytes& query, const py::bytes& document, std::int64_t q, std::int64_t d,
+                 std::int32_t reach, bool portable) {
+  const dedup::Screened found =
+      dedup::screen(fingerprints(query), fingerprints(document), q, d, reach, dispatch(portable));
+  return py::make_tuple(found.passed, found.query, found.document);
+}
+
 // Score, pieces, and whether more of the document, before or behind, would have been looked at.
 py::tuple align(const py::bytes& query, const py::bytes& document, std::uint32_t q, std::uint32_t d,
                 std::int32_t cost, bool portable) {
-  const auto fingerprints = [](const py::bytes& bytes) {
-    const std::string_view own = view(bytes);
-    return dedup::Fingerprints(reinterpret_cast<const std::uint8_t*>(own.data()), own.size());
-  };
   const dedup::Fingerprints own = fingerprints(query), other = fingerprints(document);
   if (q > own.size() || d > other.size()) throw py::index_error("the anchor lies outside");
   const dedup::Alignment found = dedup::align(own, other, q, d, cost, dispatch(portable));
@@ -748,6 +819,8 @@ void bind_kernels(py::module_& module) {
              "portable"_a = false);
   module.def("single_seeds", &single_seeds, "text"_a, "scheme"_a, "lexemes"_a = false);
   module.def("window_minima", &window_minima, "text"_a, "scheme"_a, "stride"_a,
+             "portable"_a = false);
+  module.def("screen", &screen, "query"_a, "document"_a, "q"_a, "d"_a, "reach"_a,
              "portable"_a = false);
   module.def("align", &align, "query"_a, "document"_a, "q"_a, "d"_a, "cost"_a,
              "portable"_a = false);
@@ -952,6 +1025,21 @@ void bind_index(py::module_& module) {
           },
           "text"_a, "supply"_a = py::none(), "ast"_a = py::none(), "units"_a = std::vector<Unit>())
       .def(
+          "explain",
+          [](const dedup::Searcher& searcher, const py::object& text, const dedup::Supply* supply,
+             const Lexemes* ast, const std::vector<Unit>& units) {
+            const std::string_view bytes = utf8(text);
+            dedup::CodeInfo syntax;
+            if (ast) syntax = {Lexemes(), *ast, units_of(units, ast->size())};
+            dedup::Trace trace;
+            {
+              const py::gil_scoped_release release;
+              searcher.search(bytes, supply, ast ? &syntax : nullptr, &trace);
+            }
+            return trace;
+          },
+          "text"_a, "supply"_a = py::none(), "ast"_a = py::none(), "units"_a = std::vector<Unit>())
+      .def(
           "supply",
           [](const dedup::Searcher& searcher, const py::object& prompt) {
             const std::string_view bytes = utf8(prompt);
@@ -1009,6 +1097,8 @@ void bind_index(py::module_& module) {
           "until"_a = 0, "until_byte"_a = 0)
       .def("start_of", &StreamSearch::start_of, "token"_a)
       .def_property_readonly("certain", &StreamSearch::certain);
+
+  bind_trace(module);
 
   using dedup::Match;
   py::class_<Match>(module, "Found")

@@ -57,7 +57,8 @@ std::vector<std::pair<bool, Alignment>> cut(const Alignment& whole,
 }  // namespace
 
 Collector::Collector(const Segment& segment, const Tombstones& dead, uint32_t number,
-                     const Query& query, std::vector<Fragment>& fragments, uint32_t track_bits)
+                     const Query& query, std::vector<Fragment>& fragments, uint32_t track_bits,
+                     Trace* trace)
     : query_(query),
       number_(number),
       segment_(segment),
@@ -70,7 +71,13 @@ Collector::Collector(const Segment& segment, const Tombstones& dead, uint32_t nu
       total_bits_(std::log2(static_cast<float>(view_.tokens()) * kSeedsPerToken + 1)),
       gate_(std::max(0.0f, total_bits_ - kGateSlackBits)),
       tracks_(track_bits),
-      filter_(view_.seeds().filter()) {}
+      filter_(view_.seeds().filter()),
+      trace_(trace) {
+  if (!trace_ || view_.tokens() == 0) return;
+  Trace::Seeds& seeds = trace_->seeds[query.view];
+  seeds.gate = seeds.gate == 0 ? gate_ : std::min(seeds.gate, gate_);
+  seeds.tokens = query.size();
+}
 
 void Collector::prefetch(const SeedBlock& block) const {
   if (!filter_) return;
@@ -103,7 +110,9 @@ void Collector::collect(const SeedBlock& block) {
       if (!(left[kind] >> i & 1)) continue;
       find(block.seeds[kind][i]);
       if (found_.size == 0) continue;
-      hits_.push_back({block.first + i, found_.size, bits_of(found_)});
+      const Clue clue = kind == 0 ? Clue::tile : Clue::gapped;
+      hits_.push_back({block.first + i, found_.size, clue, bits_of(found_)});
+      if (trace_) note_hit(block.first + i, clue, hits_.back().bits);
       positions_.insert(positions_.end(), found_.positions, found_.positions + found_.size);
       if (hits_.back().bits < gate_) continue;
       for (uint32_t p = 0; p < found_.size; ++p) view_.prefetch_fingerprints(found_.positions[p]);
@@ -112,7 +121,7 @@ void Collector::collect(const SeedBlock& block) {
   std::span<const uint32_t> positions(positions_);
   for (const Hit& hit : hits_) {
     look_up_windows(hit.q);
-    weigh(positions.first(hit.positions), hit.bits, hit.q);
+    weigh(positions.first(hit.positions), hit.bits, hit.q, hit.clue);
     positions = positions.subspan(hit.positions);
   }
   look_up_windows(block.first + block.tokens);
@@ -138,14 +147,14 @@ void Collector::advance(std::span<const Seed> window) {
   const Sequence& sequence = query_.sequence;
   for (; next_tile_ + scheme_.tile_size <= sequence.size(); ++next_tile_) {
     const Seed seed = tile_seed(sequence, next_tile_, scheme_);
-    if (seed != kNoSeed && may_hold(seed)) look_up(seed, next_tile_);
+    if (seed != kNoSeed && may_hold(seed)) look_up(seed, next_tile_, Clue::tile);
   }
   for (size_t s = 0; s < kShifts && scheme_.gapped_shape != 0; ++s) {
     const auto span =
         static_cast<uint32_t>(static_cast<int32_t>(scheme_.gapped_span()) + kShift[s]);
     for (uint32_t& next = next_gapped_[s]; next + span <= sequence.size(); ++next) {
       const Seed seed = gapped_seed(sequence, next, scheme_, kShift[s]);
-      if (seed != kNoSeed && may_hold(seed)) look_up(seed, next);
+      if (seed != kNoSeed && may_hold(seed)) look_up(seed, next, Clue::gapped);
     }
   }
   if (window.empty()) return;
@@ -182,12 +191,15 @@ void Collector::refill(Seed seed) {
   found_.size = more ? std::min(living, kKeptPostings) : living;
 }
 
-void Collector::look_up(Seed seed, uint32_t q) {
+void Collector::look_up(Seed seed, uint32_t q, Clue clue) {
   find(seed);
-  if (found_.size != 0) weigh({found_.positions, found_.size}, bits_of(found_), q);
+  if (found_.size == 0) return;
+  const float bits = bits_of(found_);
+  if (trace_) note_hit(q, clue, bits);
+  weigh({found_.positions, found_.size}, bits, q, clue);
 }
 
-void Collector::weigh(std::span<const uint32_t> positions, float bits, uint32_t q) {
+void Collector::weigh(std::span<const uint32_t> positions, float bits, uint32_t q, Clue clue) {
   for (const uint32_t t : positions) {
     Track& track = tracks_.at(track_key(static_cast<int64_t>(t) - q), q);
     if (q < track.covered) continue;
@@ -195,7 +207,7 @@ void Collector::weigh(std::span<const uint32_t> positions, float bits, uint32_t 
     track.last = q;
     if (track.bits < gate_) continue;
     track.bits = 0;
-    open(q, t, false);
+    open(q, t, clue);
   }
 }
 
@@ -205,6 +217,7 @@ void Collector::look_up_window(uint32_t q, const Seed* bands) {
     find(bands[band]);
     if (found_.size == 0) continue;
     const float bits = bits_of(found_);
+    if (trace_) note_hit(q, Clue::window, bits);
     for (uint32_t p = 0; p < found_.size; ++p) {
       const uint32_t t = found_.positions[p];
       const Track& passed = tracks_.at(track_key(static_cast<int64_t>(t) - q), q);
@@ -219,7 +232,7 @@ void Collector::look_up_window(uint32_t q, const Seed* bands) {
       track.covered = q + kWindowPause;
       const uint32_t middle = scheme_.window_size / 2;
       open(q + middle, static_cast<uint32_t>(std::min<uint64_t>(t + middle, view_.tokens() - 1)),
-           true);
+           Clue::window);
     }
   }
 }
@@ -231,6 +244,9 @@ void Collector::look_up_unit(size_t number) {
     if (!may_hold(seed)) continue;
     find(seed);
     const float bits = bits_of(found_);
+    if (trace_ && found_.size != 0) {
+      note_hit(query_.units[query_.unit_numbers[number]].first, Clue::unit, bits);
+    }
     for (uint32_t p = 0; p < found_.size; ++p) {
       const uint32_t t = found_.positions[p];
       const auto at = std::ranges::find(evidence, t, &std::pair<uint32_t, float>::first);
@@ -246,8 +262,9 @@ void Collector::look_up_unit(size_t number) {
   }
 }
 
-void Collector::open(uint32_t q, uint32_t t, bool window) {
-  if (is_explained(q, t)) return;
+void Collector::open(uint32_t q, uint32_t t, Clue clue) {
+  if (is_explained(q, t)) return note_place(q, t, clue, Fate::explained);
+  const bool window = clue == Clue::window;
   uint32_t anchor = t;
   if (query_.view == kTextView || window) {
     const int32_t reach = window ? kWindowReach : kSeedReach;
@@ -257,18 +274,18 @@ void Collector::open(uint32_t q, uint32_t t, bool window) {
     const Fingerprints near(view_.fingerprints(from, to - from, scratch_), to - from);
     const Screened screened =
         screen(query_.fingerprints(), near, q, static_cast<int64_t>(t - from), reach);
-    if (!screened.passed) return;
+    if (!screened.passed) return note_place(q, t, clue, Fate::unlike);
     if (window) {
       anchor = static_cast<uint32_t>(from + screened.document);
       q = screened.query;
-      if (is_explained(q, anchor)) return;
+      if (is_explained(q, anchor)) return note_place(q, anchor, clue, Fate::explained);
     }
   }
   const uint32_t document = segment_.document_of(query_.view, anchor);
-  if (is_dead(dead_, document)) return;
+  if (is_dead(dead_, document)) return note_place(q, anchor, clue, Fate::removed);
   const TokenRange range = segment_.document(document).views[query_.view];
   if (anchor < range.first || anchor >= range.first + range.tokens) return;
-  align_at(document, range, q, anchor - range.first);
+  align_at(document, range, q, anchor - range.first, clue);
 }
 
 bool Collector::is_explained(uint32_t q, uint32_t t) const {
@@ -277,9 +294,14 @@ bool Collector::is_explained(uint32_t q, uint32_t t) const {
   return known != explained_.end() && q < known->second;
 }
 
-void Collector::align_at(uint32_t document, const TokenRange& range, uint32_t q, uint32_t d) {
+void Collector::align_at(uint32_t document, const TokenRange& range, uint32_t q, uint32_t d,
+                         Clue clue) {
   Alignment alignment = aligned(range, q, d);
-  if (alignment.pieces.empty() || alignment.score < measures_.least_fragment) return;
+  const bool is_short = alignment.pieces.empty() || alignment.score < measures_.least_fragment;
+  note_place(q, static_cast<uint32_t>(range.first + d), clue,
+             is_short ? Fate::too_short : Fate::aligned,
+             alignment.pieces.empty() ? 0 : alignment.score);
+  if (is_short) return;
   for (const Piece& piece : alignment.pieces) {
     const int64_t diagonal = static_cast<int64_t>(piece.document) + range.first - piece.query;
     Track& track = tracks_.at(track_key(diagonal), piece.query);
@@ -324,6 +346,18 @@ Alignment Collector::aligned(const TokenRange& range, uint32_t q, uint32_t d) {
   }
 }
 
+void Collector::note_hit(uint32_t q, Clue clue, float bits) const {
+  ++trace_->seeds[query_.view].held;
+  const uint32_t start = (*query_.starts)[q];
+  trace_->add(Trace::Hit{query_.view, number_, q, start, clue, found_.size, found_.stopped, bits});
+}
+
+void Collector::note_place(uint32_t q, uint32_t t, Clue clue, Fate fate, int32_t score) const {
+  if (!trace_) return;
+  trace_->add(Trace::Place{query_.view, number_, segment_.document_of(query_.view, t), q,
+                           (*query_.starts)[q], clue, fate, score, measures_.least_fragment});
+}
+
 void Collector::open_unit(const TokenRange& unit, uint32_t t) {
   const uint32_t document = segment_.document_of(query_.view, t);
   if (is_dead(dead_, document)) return;
@@ -361,7 +395,7 @@ void Collector::open_unit(const TokenRange& unit, uint32_t t) {
     const int64_t diagonal = static_cast<int64_t>(t) + i - at->second;
     if (at->second < tracks_.at(track_key(diagonal), at->second).covered) continue;
     ++aligned;
-    align_at(document, range, at->second, t + i - range.first);
+    align_at(document, range, at->second, t + i - range.first, Clue::unit);
   }
 }
 

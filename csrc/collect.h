@@ -15,6 +15,7 @@
 #include "query.h"
 #include "seed_block.h"
 #include "segment.h"
+#include "trace.h"
 
 namespace dedup {
 
@@ -79,9 +80,11 @@ inline int64_t track_key(int64_t diagonal) {
 
 class Collector {
  public:
-  // All of these outlive it. `number` is that of the segment in the fragments.
+  // All of these outlive it. `number` is that of the segment in the fragments. What is met on the
+  // way goes to the trace, if there is one.
   Collector(const Segment& segment, const Tombstones& dead, uint32_t number, const Query& query,
-            std::vector<Fragment>& fragments, uint32_t track_bits = kTrackBits);
+            std::vector<Fragment>& fragments, uint32_t track_bits = kTrackBits,
+            Trace* trace = nullptr);
 
   // Says which block is collected after the next.
   void prefetch(const SeedBlock& block) const;
@@ -102,9 +105,9 @@ class Collector {
   // Puts living postings in the place of those in documents that are gone. If few are left the seed
   // is common no more.
   void refill(Seed seed);
-  void look_up(Seed seed, uint32_t q);
+  void look_up(Seed seed, uint32_t q, Clue clue);
   // Adds a seed's evidence to the tracks of its postings, and opens the places that have enough.
-  void weigh(std::span<const uint32_t> positions, float bits, uint32_t q);
+  void weigh(std::span<const uint32_t> positions, float bits, uint32_t q, Clue clue);
   void look_up_window(uint32_t q, const Seed* bands);
   // Those windows whose first half lies before token q. A window is looked up once the tokens in
   // its first half are, so that what a tile explains is not screened again.
@@ -114,18 +117,22 @@ class Collector {
   // Screens the place where query position q meets the segment's token t, aligns it, and keeps
   // what comes of it. A seed is its own anchor; windows are anchored where the screen says. A tile
   // of lexemes needs no screen: it is longer than what a screen asks for.
-  void open(uint32_t q, uint32_t t, bool window);
+  void open(uint32_t q, uint32_t t, Clue clue);
   bool is_explained(uint32_t q, uint32_t t) const;
-  void align_at(uint32_t document, const TokenRange& range, uint32_t q, uint32_t d);
+  void align_at(uint32_t document, const TokenRange& range, uint32_t q, uint32_t d, Clue clue);
   // The best alignment through the anchor, of the document as far as it can reach.
   Alignment aligned(const TokenRange& range, uint32_t q, uint32_t d);
   // Aligns a unit of the query with the unit of the index that begins at token t wherever they have
   // a shingle in common that no alignment has explained.
   void open_unit(const TokenRange& unit, uint32_t t);
 
+  void note_hit(uint32_t q, Clue clue, float bits) const;
+  void note_place(uint32_t q, uint32_t t, Clue clue, Fate fate, int32_t score = 0) const;
+
   // What a seed of a block found: so many of the positions.
   struct Hit {
     uint32_t q, positions;
+    Clue clue;
     float bits;
   };
 
@@ -145,6 +152,7 @@ class Collector {
   std::vector<uint32_t> positions_;
   Scratch scratch_, raws_scratch_;
   const SeedFilter* const filter_;
+  Trace* const trace_;
   size_t next_window_ = 0;
   uint64_t looked_up_ = 0;                              // seeds of a whole query
   uint32_t next_tile_ = 0, next_gapped_[kShifts] = {};  // of a growing query

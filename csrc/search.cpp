@@ -179,7 +179,7 @@ static std::vector<bool> supplied_as_in(const std::vector<uint32_t>& other_start
 }
 
 std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
-                                    const CodeInfo* syntax) const {
+                                    const CodeInfo* syntax, Trace* trace) const {
   std::vector<Match> matches;
   Tokens tokens;
   tokenize(text, tokens);
@@ -193,7 +193,7 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
   key_tokens(tokens, key_, words.sequence);
   add_bands(words, schemes_[kTextView]);
   if (supply) mark_supplied(words, supply->words);
-  search_view(words, matches);
+  search_view(words, matches, trace);
   if (!has_code_) return matches;
 
   Lexemes lexemes;
@@ -211,7 +211,7 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
   };
   Query code = query_of(kCodeView, lexemes, {});
   if (supply) mark_supplied(code, supply->lexemes);
-  search_view(code, matches);
+  search_view(code, matches, trace);
 
   if (syntax && syntax->ast.size() != 0) {
     Query nodes = query_of(kAstView, syntax->ast, syntax->units);
@@ -219,7 +219,7 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
       nodes.supplied =
           supplied_as_in(lexemes.starts, lexemes.ends, code.supplied, syntax->ast.starts);
     }
-    search_view(nodes, matches);
+    search_view(nodes, matches, trace);
   }
   std::ranges::stable_sort(matches, [](const Match& a, const Match& b) {
     return a.query_span.start < b.query_span.start;
@@ -227,14 +227,15 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
   return matches;
 }
 
-void Searcher::search_view(Query& query, std::vector<Match>& matches) const {
+void Searcher::search_view(Query& query, std::vector<Match>& matches, Trace* trace) const {
   query.sequence.fingerprints.resize(query.size() + 64);  // whole vectors may be read
   std::vector<std::vector<Fragment>> found(segments_.size());
   std::vector<Collector> collectors;
   collectors.reserve(segments_.size());
   for (uint32_t s = 0; s < segments_.size(); ++s) {
-    collectors.emplace_back(*segments_[s], dead_[s], s, query, found[s]);
+    collectors.emplace_back(*segments_[s], dead_[s], s, query, found[s], kTrackBits, trace);
   }
+  if (trace) trace->seeds[query.view].made = query.bands.size();
   SeedReader reader(query.sequence, schemes_[query.view]);
   std::array<SeedBlock, 2> blocks;
   bool more = reader.next(blocks[0]);
@@ -244,6 +245,10 @@ void Searcher::search_view(Query& query, std::vector<Match>& matches) const {
       if (more) collector.prefetch(blocks[1 - now]);
       collector.collect(blocks[now]);
     }
+    if (!trace) continue;
+    for (const uint64_t present : blocks[now].present) {
+      trace->seeds[query.view].made += static_cast<uint64_t>(std::popcount(present));
+    }
   }
   std::vector<Fragment> fragments;
   for (uint32_t s = 0; s < segments_.size(); ++s) {
@@ -251,10 +256,11 @@ void Searcher::search_view(Query& query, std::vector<Match>& matches) const {
     std::ranges::move(found[s], std::back_inserter(fragments));
   }
   if (fragments.empty()) return;
-  assemble(query, fragments, matches);
+  assemble(query, fragments, matches, trace);
 }
 
-std::optional<Match> Searcher::judge(const Query& query, const Passage& passage) const {
+std::optional<Match> Searcher::judge(const Query& query, const Passage& passage,
+                                     Trace* trace) const {
   const bool whole = passage.fragments.size() == 1;
   const Measures& measures = measures_of(query.view);
   const auto least_score =
@@ -282,13 +288,25 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage)
     }
   }
   match.distinct = static_cast<uint32_t>(words.size());
-  if (whole) {
-    if (passage.score < least_score) return std::nullopt;
-  } else if (passage.score < std::max(least_score, measures.least_joined) ||
-             match.matched < kLeastJoinedShare * length) {
-    return judge(query, Passage(*passage.fragments.front()));
-  }
   const Fragment& best = *passage.fragments.front();
+  const int32_t needed = whole ? least_score : std::max(least_score, measures.least_joined);
+  const auto note = [&](Outcome outcome) {
+    if (!trace) return;
+    trace->add(Trace::Passage{
+        query.view, best.segment, best.document, passage.query_from, passage.query_to,
+        (*query.starts)[passage.query_from], (*query.ends)[passage.query_to - 1], match.matched,
+        static_cast<uint32_t>(passage.fragments.size()), passage.score, needed, match.distinct,
+        query.view == kTextView ? 0 : kLeastDistinct, outcome});
+  };
+  if (whole) {
+    if (passage.score < needed) {
+      note(Outcome::too_short);
+      return std::nullopt;
+    }
+  } else if (passage.score < needed || match.matched < kLeastJoinedShare * length) {
+    note(Outcome::scattered);
+    return judge(query, Passage(best), trace);
+  }
   match.view = query.view;
   match.segment = best.segment;
   match.document = best.document;
@@ -324,7 +342,10 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage)
     for (const Fragment* fragment : passage.fragments) comparison.add(fragment->alignment);
     match.code = comparison.agreement();
     match.distinct = match.code.distinct;
-    if (match.distinct < kLeastDistinct) return std::nullopt;
+    if (match.distinct < kLeastDistinct) {
+      note(Outcome::repetitive);
+      return std::nullopt;
+    }
   }
   if (record.lines != 0) {
     std::tie(match.first_line, match.last_line) = segment.lines_at(record, match.document_span);
@@ -332,11 +353,12 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage)
       match.unit = segment.string(unit->name);
     }
   }
+  note(Outcome::matched);
   return match;
 }
 
 void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
-                        std::vector<Match>& all) const {
+                        std::vector<Match>& all, Trace* trace) const {
   std::vector<Match> matches;
   // By document, best first: a passage grows around its best part.
   std::ranges::sort(fragments, [](const Fragment& a, const Fragment& b) {
@@ -386,7 +408,7 @@ void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
       enter(open.size() - 1);
     }
     for (const Passage& passage : open) {
-      if (auto match = judge(query, passage)) matches.push_back(*match);
+      if (auto match = judge(query, passage, trace)) matches.push_back(*match);
     }
   }
 
@@ -408,7 +430,15 @@ void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
                  2 >
              match.query_to - match.query_from;
     });
-    if (repeated) continue;
+    if (repeated) {
+      if (trace) {
+        trace->add(Trace::Passage{match.view, match.segment, match.document, match.query_from,
+                                  match.query_to, match.query_span.start, match.query_span.end,
+                                  match.matched, 1, match.score, 0, match.distinct, 0,
+                                  Outcome::repeated});
+      }
+      continue;
+    }
     others.push_back(kept.size());
     kept.push_back(match);
   }

@@ -227,6 +227,9 @@ def single_seeds(
 def window_minima(
     text: str | bytes, scheme: Scheme, stride: int, portable: bool = False
 ) -> NDArray[np.uint32]: ...
+def screen(
+    query: bytes, document: bytes, q: int, d: int, reach: int, portable: bool = False
+) -> tuple[bool, int, int]: ...
 def align(
     query: bytes, document: bytes, q: int, d: int, cost: int, portable: bool = False
 ) -> tuple[int, list[tuple[int, int, int]], bool, bool]: ...
@@ -259,6 +262,57 @@ class Found:
     first_line: int
     last_line: int
 
+class Hit:
+    view: int
+    segment: int
+    token: int
+    start: int
+    clue: str
+    postings: int
+    is_common: bool
+    bits: float
+
+class Place:
+    view: int
+    segment: int
+    document: int
+    token: int
+    start: int
+    clue: str
+    fate: str
+    score: int
+    needed: int
+
+class Passage:
+    view: int
+    segment: int
+    document: int
+    start: int
+    end: int
+    tokens: int
+    matched: int
+    parts: int
+    score: int
+    needed: int
+    distinct: int
+    needed_distinct: int
+    outcome: str
+
+class TracedSeeds:
+    tokens: int
+    made: int
+    held: int
+    gate: float
+
+class Trace:
+    seeds: list[TracedSeeds]
+    hits: list[Hit]
+    places: list[Place]
+    passages: list[Passage]
+    all_hits: int
+    all_places: int
+    all_passages: int
+
 class Supply: ...
 
 class Searcher:
@@ -271,6 +325,13 @@ class Searcher:
         ast: Lexemes | None = None,
         units: Sequence[Unit] = (),
     ) -> list[Found]: ...
+    def explain(
+        self,
+        text: str | bytes,
+        supply: Supply | None = None,
+        ast: Lexemes | None = None,
+        units: Sequence[Unit] = (),
+    ) -> Trace: ...
     def supply(self, prompt: str | bytes) -> Supply: ...
     def search_batch(
         self,

@@ -13,6 +13,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from dedup import __version__
+from dedup.cli_calibrate import calibrate_command
 from dedup.cli_check import check
 from dedup.cli_index import index_app
 from dedup.cli_repeats import repeats_command
@@ -37,6 +38,7 @@ app.command()(check)
 app.command()(serve)
 app.command("scan")(scan_command)
 app.command("repeats")(repeats_command)
+app.command("calibrate")(calibrate_command)
 
 
 def main() -> NoReturn:

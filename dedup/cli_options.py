@@ -17,6 +17,7 @@ from dedup.reading import Reading
 from dedup.report import printable
 
 __all__ = [
+    "BackgroundOption",
     "CorpusOption",
     "DocumentOption",
     "EncodingOption",
@@ -74,6 +75,12 @@ OwnerOption = Annotated[
 LicenceOption = Annotated[
     list[str] | None,
     typer.Option("--licence", metavar="PATTERN", help="Documents under these licences."),
+]
+BackgroundOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--background", metavar="INDEX", help="An index of what is permitted; may be repeated."
+    ),
 ]
 JobsOption = Annotated[
     int | None,

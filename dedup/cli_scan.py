@@ -16,6 +16,7 @@ import typer
 
 from dedup.baseline import Baseline, Census
 from dedup.cli_options import (
+    BackgroundOption,
     EncodingOption,
     FailOn,
     FieldOption,
@@ -85,10 +86,7 @@ def scan_command(
     policy: Annotated[
         str, typer.Option(metavar="P", help="strict, balanced, lenient, or a TOML file.")
     ] = "balanced",
-    background: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="INDEX", help="What is permitted; may be repeated."),
-    ] = None,
+    background: BackgroundOption = None,
     format: Annotated[
         Format | None, typer.Option(help="What to write, if the name of OUT does not say it.")
     ] = None,
@@ -189,21 +187,24 @@ def scan_command(
                 excerpts=form is Format.html,
                 drop_list=drop_list,
                 cleaned=cleaned,
-                write=_writer(form, opened, source or [], policy),
+                write=_writer(form, sources, opened, source or [], policy),
                 watch=None if census is None else census.see,
                 problem=print_error,
                 progress=lambda progress: show(progress.read_bytes, _rate(progress)),
             )
+    if not quiet:
+        sys.stderr.write(_told(summary, census))
+    if not summary.tally.documents and summary.is_complete and part == (1, 1):
+        print_error("nothing was scanned, as there is no document; check the sources")
+        return _FAILED
+    if not summary.is_complete:
+        if write_baseline is not None:
+            print_error(f"{write_baseline}: not written, as not all documents could be judged")
+        return _FAILED
     if census is not None and write_baseline is not None:
         with output_to(write_baseline) as file:
             file.writelines(census.lines())
-    if not quiet:
-        sys.stderr.write(_told(summary, census))
-    if not summary.tally.documents and part == (1, 1):
-        print_error("nothing was scanned, as no document could be read; check the sources")
-        return _FAILED
-    if not summary.is_complete:
-        return _FAILED
+        return 0
     return int(any(fails(action, fail_on) for action in summary.tally.actions))
 
 
@@ -267,7 +268,9 @@ def _target(output: Path | None, *, is_stream: bool) -> Iterator[Path | IO[bytes
             raise OutputClosed from None
 
 
-def _writer(form: Format, index: Index, sources: list[str], policy: str) -> RowWriter | None:
+def _writer(
+    form: Format, scanned: list[str], index: Index, sources: list[str], policy: str
+) -> RowWriter | None:
     """What makes a report of rows; None if the name of the output says it."""
     if form is Format.html:
         from dedup.reports.html import About, html_report  # here, as it needs jinja2
@@ -276,13 +279,15 @@ def _writer(form: Format, index: Index, sources: list[str], policy: str) -> RowW
         about = About("", str(index.path), policy)
         return lambda rows, file: _write(html_report(rows, about=about, originals=originals), file)
     if form is Format.sarif:
+        from dedup.reports.finding import located
         from dedup.reports.sarif import sarif_report
 
-        return lambda rows, file: _write(sarif_report(rows), file)
+        return lambda rows, file: _write(sarif_report(located(rows, scanned)), file)
     if form is Format.github:
+        from dedup.reports.finding import located
         from dedup.reports.github import github_report
 
-        return lambda rows, file: _write(github_report(rows), file)
+        return lambda rows, file: _write(github_report(located(rows, scanned)), file)
     return write_parquet if form is Format.parquet else None
 
 

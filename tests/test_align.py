@@ -33,6 +33,13 @@ def test_fast_and_portable_bodies_agree(pair: tuple[bytes, bytes, int, int], cos
     assert _core.align(*pair, cost) == _core.align(*pair, cost, portable=True)
 
 
+@given(pairs(), st.integers(0, 20))
+def test_fast_and_portable_screens_agree(pair: tuple[bytes, bytes, int, int], reach: int) -> None:
+    query, document, q, d = pair
+    screened = _core.screen(query, document, q, d, reach)
+    assert screened == _core.screen(query, document, q, d, reach, portable=True)
+
+
 @given(pairs(), st.sampled_from([1, 2]), st.integers(0, 120), st.integers(0, 120))
 def test_a_part_of_the_document_that_wants_no_more_gives_the_alignment_of_all(
     pair: tuple[bytes, bytes, int, int], cost: int, before: int, behind: int

@@ -40,9 +40,9 @@ ORDER = [
     "archive",
     "forms",
     "partition",
+    "source",
     "batch",
     "engine_worker",
-    "source",
     "engine",
     "ray_engine",
     "grammars",
@@ -65,6 +65,8 @@ ORDER = [
     "diff",
     "exchange",
     "merging",
+    "draft",
+    "builder",
     "writer",
     "index",
     "policy",
@@ -78,10 +80,10 @@ ORDER = [
     "scanning.tally",
     "scanning.work",
     "scanning.portable",
-    "arrow",
     "scanning.checkpoint",
     "scanning.outputs",
     "scan",
+    "arrow",
     "repeats.settings",
     "repeats.work",
     "repeats.blocks",
@@ -91,6 +93,7 @@ ORDER = [
     "repeats.passages",
     "repeats.rows",
     "repeats.finding",
+    "calibration",
     "serve.settings",
     "serve.failure",
     "serve.log",
@@ -126,15 +129,18 @@ ORDER = [
     "reports.finding",
     "reports.tally",
     "reports.compare",
+    "reports.card",
     "reports.html",
     "reports.sarif",
     "reports.github",
+    "explanation",
     "terminal",
     "cli_options",
     "cli_add",
     "cli_index",
     "cli_scan",
     "cli_repeats",
+    "cli_calibrate",
     "cli_serve",
     "cli_check",
     "cli",
@@ -182,7 +188,10 @@ def imported(module: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_all_names_what_the_module_defines_in_order(module: str) -> None:
-    loaded = importlib.import_module(f"dedup.{module}")
+    if module.startswith("integrations."):  # what it adapts to may be missing here
+        loaded = pytest.importorskip(f"dedup.{module}", exc_type=ImportError)
+    else:
+        loaded = importlib.import_module(f"dedup.{module}")
     assert list(loaded.__all__) == sorted(loaded.__all__, key=isort_key)
     for name in loaded.__all__:
         thing = getattr(loaded, name)
