@@ -16,19 +16,28 @@ import typer
 
 from dedup.baseline import Baseline, Census
 from dedup.cli_options import (
+    BackgroundOption,
+    EncodingOption,
     FailOn,
+    FieldOption,
+    IdFieldOption,
     JobsOption,
     KeyOption,
     NoKeyOption,
     RayOption,
+    RevisionOption,
+    SourcesArgument,
+    TextFieldOption,
     engine_of,
     fails,
     keys_of,
+    reading_of,
 )
 from dedup.index import Index
 from dedup.originals import Originals
 from dedup.partition import partitions
 from dedup.policy import Policy
+from dedup.reading import Reading
 from dedup.report import printable
 from dedup.scan import ScanProgress, ScanSummary, scan
 from dedup.scanning.outputs import RowWriter, write_parquet
@@ -62,10 +71,7 @@ _FORMATS: Final = {".parquet": Format.parquet, ".html": Format.html, ".sarif": F
 
 
 def scan_command(
-    sources: Annotated[
-        list[str],
-        typer.Argument(metavar="SOURCE...", help="What to check: as in `dedup index add`."),
-    ],
+    sources: SourcesArgument,
     index: Annotated[Path, typer.Option(metavar="INDEX", help="The index directory.")],
     output: Annotated[
         Path | None,
@@ -80,10 +86,7 @@ def scan_command(
     policy: Annotated[
         str, typer.Option(metavar="P", help="strict, balanced, lenient, or a TOML file.")
     ] = "balanced",
-    background: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="INDEX", help="What is permitted; may be repeated."),
-    ] = None,
+    background: BackgroundOption = None,
     format: Annotated[
         Format | None, typer.Option(help="What to write, if the name of OUT does not say it.")
     ] = None,
@@ -120,6 +123,11 @@ def scan_command(
     write_baseline: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Gets all that is found, to accept it.")
     ] = None,
+    text_field: TextFieldOption = None,
+    id_field: IdFieldOption = None,
+    field: FieldOption = None,
+    encoding: EncodingOption = None,
+    revision: RevisionOption = None,
     jobs: JobsOption = None,
     shard: Annotated[
         str, typer.Option(metavar="I/N", help="Do the I-th of N parts of the work, from 1.")
@@ -149,6 +157,7 @@ def scan_command(
     part = _shard(shard)
     keys = keys_of(key, no_key)
     engine = engine_of(jobs, ray)
+    reading = reading_of(text_field, id_field, field, encoding, revision)
     rules = Policy.load(policy)
     accepted = None if baseline is None else Baseline.load(baseline)
     census = Census(accepted) if baseline or write_baseline else None
@@ -156,7 +165,7 @@ def scan_command(
     with Index.open(index, key=keys) as opened:
         if opened.snapshot.is_empty:
             print_warning(f"{index} holds no document; everything passes")
-        total = partial(_bytes_of, sources, part)
+        total = partial(_bytes_of, sources, reading, part)
         with (
             _terminable(output),
             bytes_progress(None if quiet else total) as show,
@@ -170,6 +179,7 @@ def scan_command(
                 key=keys,
                 background=background or (),
                 baseline=accepted,
+                reading=reading,
                 shard=part,
                 engine=engine,
                 resume=resume,
@@ -177,18 +187,24 @@ def scan_command(
                 excerpts=form is Format.html,
                 drop_list=drop_list,
                 cleaned=cleaned,
-                write=_writer(form, opened, source or [], policy),
+                write=_writer(form, sources, opened, source or [], policy),
                 watch=None if census is None else census.see,
                 problem=print_error,
                 progress=lambda progress: show(progress.read_bytes, _rate(progress)),
             )
+    if not quiet:
+        sys.stderr.write(_told(summary, census))
+    if not summary.tally.documents and summary.is_complete and part == (1, 1):
+        print_error("nothing was scanned, as there is no document; check the sources")
+        return _FAILED
+    if not summary.is_complete:
+        if write_baseline is not None:
+            print_error(f"{write_baseline}: not written, as not all documents could be judged")
+        return _FAILED
     if census is not None and write_baseline is not None:
         with output_to(write_baseline) as file:
             file.writelines(census.lines())
-    if not quiet:
-        sys.stderr.write(_told(summary, census))
-    if not summary.is_complete:
-        return _FAILED
+        return 0
     return int(any(fails(action, fail_on) for action in summary.tally.actions))
 
 
@@ -206,10 +222,10 @@ def _shard(text: str) -> tuple[int, int]:
     return int(number), int(of)
 
 
-def _bytes_of(sources: list[str], shard: tuple[int, int]) -> int:
+def _bytes_of(sources: list[str], reading: Reading, shard: tuple[int, int]) -> int:
     """How much there is to read, as far as is known before."""
     number, of = shard
-    return sum(one.bytes for one in partitions(sources) if one.number % of == number - 1)
+    return sum(one.bytes for one in partitions(sources, reading) if one.number % of == number - 1)
 
 
 @contextmanager
@@ -252,7 +268,9 @@ def _target(output: Path | None, *, is_stream: bool) -> Iterator[Path | IO[bytes
             raise OutputClosed from None
 
 
-def _writer(form: Format, index: Index, sources: list[str], policy: str) -> RowWriter | None:
+def _writer(
+    form: Format, scanned: list[str], index: Index, sources: list[str], policy: str
+) -> RowWriter | None:
     """What makes a report of rows; None if the name of the output says it."""
     if form is Format.html:
         from dedup.reports.html import About, html_report  # here, as it needs jinja2
@@ -261,13 +279,15 @@ def _writer(form: Format, index: Index, sources: list[str], policy: str) -> RowW
         about = About("", str(index.path), policy)
         return lambda rows, file: _write(html_report(rows, about=about, originals=originals), file)
     if form is Format.sarif:
+        from dedup.reports.finding import located
         from dedup.reports.sarif import sarif_report
 
-        return lambda rows, file: _write(sarif_report(rows), file)
+        return lambda rows, file: _write(sarif_report(located(rows, scanned)), file)
     if form is Format.github:
+        from dedup.reports.finding import located
         from dedup.reports.github import github_report
 
-        return lambda rows, file: _write(github_report(rows), file)
+        return lambda rows, file: _write(github_report(located(rows, scanned)), file)
     return write_parquet if form is Format.parquet else None
 
 

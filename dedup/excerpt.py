@@ -13,7 +13,16 @@ from typing import Any, Final
 from dedup.match import Match, Span
 from dedup.policy import Ruling
 
-__all__ = ["Excerpt", "Place", "boundary", "context", "evidence_of", "excerpt_of", "fingerprint_of"]
+__all__ = [
+    "PASSAGE_BYTES",
+    "Excerpt",
+    "Place",
+    "boundary",
+    "context",
+    "evidence_of",
+    "excerpt_of",
+    "fingerprint_of",
+]
 
 # Around a passage: enough to recognise the place, even if the whole text is one line.
 _CONTEXT_BYTES: Final = 160

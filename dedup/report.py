@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["printable", "shown_documents", "text_report"]
+__all__ = ["WORDS", "printable", "shown_documents", "text_report"]
 
 _COLOURS: Final[dict[Action, str]] = {
     "allow": "green",
@@ -34,7 +34,8 @@ _PASSAGE_BYTES: Final = 1600
 _SAFE_TEXT_LINES: Final = 12
 _OTHER_SOURCES: Final = 4
 
-_WORDS: Final = {"text": "words", "code": "lexemes", "ast": "nodes"}
+# What the tokens of a view are called.
+WORDS: Final = {"text": "words", "code": "lexemes", "ast": "nodes"}
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -157,7 +158,7 @@ def _source(ruling: Ruling) -> Iterator["Text"]:
     what = "renamed copy" if match.kind == "renamed" else match.kind
     yield _line(
         (f"{what}: ", ""),
-        (f"{match.tokens} {_WORDS[match.view]}, {match.run} in a row", "bold"),
+        (f"{match.tokens} {WORDS[match.view]}, {match.run} in a row", "bold"),
         (f", identity {match.identity:.2f}, containment {match.containment:.2f}", ""),
     )
     if match.view != "text":
@@ -187,7 +188,7 @@ def _brief(ruling: Ruling) -> "Text":
         (printable(match.document), "bold"),
         (f" ({labels})" if labels else "", ""),
         (
-            f" {match.kind}, {match.tokens} {_WORDS[match.view]}, identity {match.identity:.2f}, ",
+            f" {match.kind}, {match.tokens} {WORDS[match.view]}, identity {match.identity:.2f}, ",
             "",
         ),
         (f"bytes {match.query_span.start}-{match.query_span.end}: ", ""),

@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import IO, Any, Final, Literal, TypeAlias
 
 from dedup.baseline import Baseline
-from dedup.batch import Task, tasks_of
+from dedup.batch import Task, tasks_of, with_text
+from dedup.encoding import Encoding
 from dedup.engine import Engine, LocalEngine, Lost
 from dedup.errors import DedupError
 from dedup.index import Index
 from dedup.key import Key
 from dedup.partition import partitions
 from dedup.policy import Policy
+from dedup.reading import Reading
 from dedup.scanning.checkpoint import Checkpoint, digest_with
 from dedup.scanning.outputs import ROWS, Outputs, RowWriter, StreamOutput, writer_of
 from dedup.scanning.row import ROW_SCHEMA_VERSION, Row
@@ -96,6 +98,7 @@ def scan(
     key: Keys = "default",
     background: Sequence[str | Path] = (),
     baseline: Baseline | None = None,
+    reading: Reading | None = None,
     shard: tuple[int, int] = (1, 1),
     engine: Engine | None = None,
     resume: bool = False,
@@ -130,6 +133,9 @@ def scan(
         Indexes of what is permitted.
     baseline : Baseline, optional
         What was found and accepted before.
+    reading : Reading, optional
+        How the sources are read; if not given, what is not UTF-8 is guessed at. The index and the
+        outputs are never read, though they lie inside a source.
     shard : (i, n)
         Do the i-th of n about equal parts, from 1: the parts are disjoint and together all.
     engine : Engine, optional
@@ -187,13 +193,18 @@ def scan(
     )
     engine = LocalEngine() if engine is None else engine
     run = _Run(engine, brief, problem or _ignore, progress or _ignore, checkpoint_s)
-    mine = (one for one in partitions(sources) if one.number % of == number - 1)
-    tasks = tasks_of(mine)
+    how = reading or Reading(encoding=Encoding(is_guessed=True))
+
+    def tasks(*outputs: Path) -> Iterator[Task]:
+        skipped = map(os.path.abspath, (index, *background, *outputs))
+        listed = partitions(sources, replace(how, skip=(*how.skip, *skipped)))
+        mine = tasks_of(one for one in listed if one.number % of == number - 1)
+        return with_text(mine) if of == 1 else mine
 
     if not isinstance(output, str | Path):
         if drop_list is not None or cleaned is not None or resume or write or watch:
             raise ValueError("rows that go to a stream are all there is; give a path for more")
-        return run.to_stream(tasks, StreamOutput(output))
+        return run.to_stream(tasks(), StreamOutput(output))
 
     named = {ROWS: output, "drops": drop_list, "cleaned": cleaned}
     paths = {name: Path(path) for name, path in named.items() if path is not None}
@@ -203,6 +214,7 @@ def scan(
     write = write or makers[ROWS]
     asked = {
         "the sources": sources,
+        "how they are read": _digest(how),
         "the index": brief.index.fingerprint,
         "the policy": _digest(rules),
         "the background": [one.fingerprint for one in brief.background],
@@ -216,7 +228,7 @@ def scan(
     }
     with Outputs(paths) as outputs:
         start = _start(outputs, asked, resume)
-        summary = run.to_files(tasks, outputs, start)
+        summary = run.to_files(tasks(*outputs.files), outputs, start)
         if watch is not None:
             for row in outputs.rows():
                 watch(row)

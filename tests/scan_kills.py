@@ -82,12 +82,18 @@ def kills(count: int, seed: int) -> Counter[str]:
                     what = _end(player, chance, chance.uniform(0.2, 1.3) * whole_s)
                 if what != "nothing":
                     ended[what] += 1
-                if player.returncode == 0:
+                # It may have been ended when all was done.
+                if not (output / "rows.jsonl.checkpoint").exists() and _is_there(output):
                     break
+                assert what != "nothing", player.returncode
             for file in OUTPUTS:
                 assert (output / file).read_bytes() == (expected / file).read_bytes(), (seed, trial)
             assert sorted(path.name for path in output.iterdir()) == sorted(OUTPUTS)
     return ended
+
+
+def _is_there(output: Path) -> bool:
+    return all((output / name).exists() for name in OUTPUTS)
 
 
 @contextmanager

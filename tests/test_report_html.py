@@ -64,6 +64,14 @@ def test_page_counts_documents_findings_and_what_was_not_checked() -> None:
     assert "Not checked b: no such file" in said
 
 
+def test_page_says_what_does_not_count_and_what_was_judged_by_less() -> None:
+    exempt = Ruling(match(query_span=Span(0, 1)), "prompt", "allow")
+    verdict = Verdict("allow", "prompt", "x", 1, (), (exempt,))
+    said = text_of(page(row_of("a", "x", 1, verdict, "judged by words: 1 timeout")))
+    assert "Not counted, as a rule allows them: 1 match by rule prompt ." in said
+    assert "1 document with code that did not parse was judged by words and lexemes" in said
+
+
 def test_page_of_nothing_says_so() -> None:
     clean = row_of("a", "x", 1, Verdict("allow", None, "x", 1))
     said = text_of(page(clean))

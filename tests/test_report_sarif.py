@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -12,7 +13,7 @@ from strategies import match
 
 from dedup.match import Match, Span
 from dedup.policy import Policy, Rule, Verdict
-from dedup.reports.finding import uri_of
+from dedup.reports.finding import located, uri_of
 from dedup.reports.sarif import sarif_report
 from dedup.scanning.row import Row, error_row, row_of
 
@@ -142,6 +143,19 @@ def test_names_become_uris_relative_if_they_are(name: str, uri: str) -> None:
     assert uri_of(name) == uri
     assert urlsplit(uri).netloc in ("", "bucket")
     assert unquote(uri).endswith(name.rpartition("/")[2]) or name == "-"
+
+
+def test_documents_of_a_source_are_located_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work/src").mkdir(parents=True)
+    (tmp_path / "work/src/a.py").touch()
+    monkeypatch.chdir(tmp_path / "work")
+    rows = [row("work/src/a.py", match()), row("work/gone.py", match()), row("b", match())]
+    names = [found["document"] for found in located(rows, ["."])]
+    assert [uri_of(name) for name in names] == ["src/a.py", "work/gone.py", "b"]
+    (one,) = located([row("a.py", match())], ["src/a.py"])
+    assert one["document"] == "src/a.py"
 
 
 def test_output_is_the_same_each_time_and_comes_as_it_goes() -> None:

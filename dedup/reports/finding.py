@@ -7,8 +7,9 @@ Findings, one for each passage, however many protected documents it stands in.
 import os
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -18,12 +19,9 @@ from dedup.excerpt import Excerpt, Place
 from dedup.match import Match
 from dedup.passage import passages
 from dedup.policy import Action, Ruling
-from dedup.report import printable
+from dedup.report import WORDS, printable
 
-__all__ = ["WORDS", "Evidence", "Finding", "findings_of", "uri_of"]
-
-# What the tokens of a view are called.
-WORDS: Final = {"text": "words", "code": "lexemes", "ast": "nodes"}
+__all__ = ["Evidence", "Finding", "findings_of", "located", "uri_of"]
 
 _IS_ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -98,6 +96,28 @@ def findings_of(row: Mapping[str, Any]) -> list[Finding]:
         rulings.append(ruling)
         evidence[id(ruling)] = msgspec.convert(match, Evidence)
     return [Finding(row["document"], group, evidence[id(group[0])]) for group in passages(rulings)]
+
+
+def located(
+    rows: Iterable[Mapping[str, Any]], sources: Iterable[str]
+) -> Iterator[Mapping[str, Any]]:
+    """The rows, in which findings are in documents called by their paths, where these are files.
+
+    The id of a document begins with the name of its source, wherever that is: of ``.`` too. Who
+    opens a report wants to open the file.
+    """
+    folders = {Path(source): Path(source).absolute().name for source in sources}
+    for row in rows:
+        yield {**row, "document": _path_of(row["document"], folders)} if row["matches"] else row
+
+
+def _path_of(id: str, folders: Mapping[Path, str]) -> str:
+    for source, name in folders.items():
+        if id == name or id.startswith(f"{name}/"):
+            path = source / id[len(name) + 1 :]
+            if path.exists():
+                return str(path)
+    return id
 
 
 def uri_of(name: str) -> str:

@@ -17,35 +17,31 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dedup import __version__
 from dedup.errors import DedupError
-from dedup.excerpt import PASSAGE_BYTES, Excerpt, excerpt_of
 from dedup.originals import Originals
-from dedup.policy import STRENGTH, Ruling
-from dedup.report import printable
-from dedup.reports.compare import Piece, compare
-from dedup.reports.finding import WORDS, Finding, findings_of
+from dedup.policy import STRENGTH
+from dedup.report import WORDS
+from dedup.reports.card import Card, cards_of, shown
+from dedup.reports.finding import Finding, findings_of
 from dedup.reports.tally import GROUPINGS, Tally
 
 if TYPE_CHECKING:
     import jinja2
 
-__all__ = ["About", "Card", "Side", "html_report"]
+__all__ = ["About", "html_report"]
 
 # Shown in full: the gravest. A page of so many takes some ten megabytes and opens in a second.
 _MAX_FINDINGS: Final = 1000
 _MAX_GROUPS: Final = 20
-_MAX_SOURCES: Final = 10
-_MAX_NAMES: Final = 24
 # Longer names, of whatever, say no more to a reader.
 _MAX_NAME: Final = 200
 # Up to so many are open from the beginning.
 _FEW: Final = 8
 
-# An original has more words than its copy where the copy leaves some out.
-_ORIGINAL_BYTES: Final = PASSAGE_BYTES * 3 // 2
+# The template gives words and tags one by one.
+_PIECES: Final = 1000
 
 _ACTIONS: Final = {"block": "Blocked", "redact": "Redacted", "flag": "Flagged"}
 _KINDS: Final = {"verbatim": "Verbatim", "near": "Edited", "renamed": "Renamed"}
-_CHANGES: Final = {"same": "", "changed": "changed", "renamed": "renamed", "only": "only"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,57 +55,6 @@ class About:
     index: str = ""
     policy: str = ""
     date: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """A passage in its lines, each a list of pieces of text and what they are."""
-
-    first_line: int
-    lines: list[list[tuple[str, str]]]
-    left_out: int
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A finding as the page shows it.
-
-    Attributes
-    ----------
-    number : int
-        Its place among all findings in the order of the rows, from 1.
-    copy : Side or None
-        None if the row has no excerpt.
-    original : Side or None
-        None if the text of the protected document is not at hand.
-    renamed : tuple of (str, str)
-        Names of the original and what became of them.
-    others : tuple of Ruling
-        On the same passage; `more` counts those left out.
-    """
-
-    number: int
-    finding: Finding
-    copy: Side | None
-    original: Side | None
-    renamed: tuple[tuple[str, str], ...]
-    others: tuple[Ruling, ...]
-    more: int
-
-    @property
-    def is_code(self) -> bool:
-        return self.finding.match.view != "text" or bool(self.finding.match.language)
-
-    @property
-    def lines(self) -> str:
-        """``line 3`` or ``lines 3–9`` of the document checked."""
-        place = self.finding.evidence.place
-        return _lines(place.start_line, place.end_line)
-
-    def labels(self, name: str) -> list[str]:
-        """The corpora, owners or licences of all its sources."""
-        values = (getattr(ruling.match, name) for ruling in self.finding.rulings)
-        return sorted({_shown(value) for value in values})
 
 
 def html_report(
@@ -131,9 +76,9 @@ def html_report(
     template = _environment().get_template("page.html.jinja")
     tally = Tally()
     found = _gravest(_counted(rows, tally))
-    cards = list(_cards(found, originals))
+    cards = list(cards_of(found, originals))
     style, script = _resource("page.css"), _resource("page.js")
-    yield from template.generate(
+    stream = template.stream(
         about=about or About(),
         version=__version__,
         tally=tally,
@@ -151,6 +96,8 @@ def html_report(
         kinds=_KINDS,
         words=WORDS,
     )
+    stream.enable_buffering(_PIECES)
+    yield from stream
 
 
 def _counted(rows: Iterable[Mapping[str, Any]], tally: Tally) -> Iterator[tuple[int, Finding]]:
@@ -174,70 +121,8 @@ def _gravest(findings: Iterable[tuple[int, Finding]]) -> list[tuple[int, Finding
     return sorted(kept, key=lambda item: (-STRENGTH[item[1].action], item[0]))
 
 
-def _cards(found: list[tuple[int, Finding]], originals: Originals | None) -> Iterator[Card]:
-    excerpts: dict[int, Excerpt] = {}
-    if originals is not None and originals.has_sources:
-        wanted: dict[str, list[tuple[int, Finding]]] = {}
-        for number, finding in found:
-            wanted.setdefault(finding.match.document, []).append((number, finding))
-        for document, text in originals.texts(wanted).items():
-            for number, finding in wanted[document]:
-                span = finding.match.document_span
-                excerpts[number] = excerpt_of(text, span, _ORIGINAL_BYTES)
-    for number, finding in found:
-        yield _card(number, finding, excerpts.get(number))
-
-
-def _card(number: int, finding: Finding, there: Excerpt | None) -> Card:
-    here = finding.evidence.excerpt
-    renamed: tuple[tuple[str, str], ...] = ()
-    copy = original = None
-    if here is not None and there is not None:
-        compared = compare(
-            there.passage,
-            here.passage,
-            is_renamed=finding.match.kind == "renamed",
-            is_cut=here.left_out > 0,
-        )
-        renamed = compared.renamed[:_MAX_NAMES]
-        copy = _side(here, compared.copy)
-        original = _side(there, compared.original)
-    elif here is not None:
-        copy = _side(here, (Piece(here.passage, "same"),))
-    others = finding.rulings[1:]
-    return Card(
-        number,
-        finding,
-        copy,
-        original,
-        renamed,
-        others[:_MAX_SOURCES],
-        len(others[_MAX_SOURCES:]),
-    )
-
-
-def _side(excerpt: Excerpt, pieces: Iterable[Piece]) -> Side:
-    lines: list[list[tuple[str, str]]] = [[]]
-    marked = [
-        (excerpt.before, "around"),
-        *((piece.text, _CHANGES[piece.change]) for piece in pieces),
-        (excerpt.after, "around"),
-    ]
-    for text, mark in marked:
-        first, *others = text.replace("\r\n", "\n").split("\n")
-        lines[-1].append((first, mark))
-        lines += [[(line, mark)] for line in others]
-    shown = [[(text, mark) for text, mark in line if text] for line in lines]
-    blank = next((n for n, line in enumerate(shown) if any(text.strip() for text, _ in line)), 0)
-    return Side(excerpt.first_line + blank, shown[blank:], excerpt.left_out)
-
-
 def _choices(cards: Iterable[Card], name: str) -> list[str]:
     return sorted({value for card in cards for value in card.labels(name)})
-
-
-def _lines(first: int, last: int) -> str:
-    return f"line {first:,}" if first == last else f"lines {first:,}–{last:,}"
 
 
 def _environment() -> "jinja2.Environment":
@@ -250,7 +135,7 @@ def _environment() -> "jinja2.Environment":
 
     def finalize(value: object) -> object:
         is_markup = hasattr(value, "__html__")
-        return _shown(value) if isinstance(value, str) and not is_markup else value
+        return shown(value) if isinstance(value, str) and not is_markup else value
 
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_resource),
@@ -260,13 +145,13 @@ def _environment() -> "jinja2.Environment":
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"brief": _brief, "link": _link, "number": "{:,}".format}
+    environment.filters |= {
+        "brief": _brief,
+        "link": _link,
+        "number": "{:,}".format,
+        "size": _size,
+    }
     return environment
-
-
-def _shown(text: str) -> str:
-    """Whatever a text or a name holds, as characters that do nothing to the page."""
-    return printable(text, keep="\n\t")
 
 
 def _brief(name: str) -> str:
@@ -274,6 +159,10 @@ def _brief(name: str) -> str:
     if len(name) <= _MAX_NAME:
         return name
     return f"{name[: _MAX_NAME * 2 // 3]} … {name[-_MAX_NAME // 3 :]}"
+
+
+def _size(bytes: int) -> str:
+    return f"{bytes / 1e6:,.1f} MB" if bytes >= 1e5 else f"{bytes / 1e3:,.1f} kB"
 
 
 def _link(url: str) -> str:

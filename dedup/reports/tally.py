@@ -47,6 +47,8 @@ class Tally:
         Matches that do not count, by the rule that exempts them.
     problems : list of str
         The first that were met; `more_problems` counts the rest.
+    noted : int
+        Documents that were judged by less than all views.
     generation : int
         Of the index, the newest in the rows.
     """
@@ -59,6 +61,7 @@ class Tally:
         self.exempted: Counter[str] = Counter()
         self.problems: list[str] = []
         self.more_problems = 0
+        self.noted = 0
         self.generation = 0
         self._groups: dict[str, dict[str, Group]] = {name: {} for name in GROUPINGS}
 
@@ -72,6 +75,7 @@ class Tally:
             return
         self.documents += 1
         self.bytes += row["bytes"]
+        self.noted += bool(row.get("note"))
         self.generation = max(self.generation, row["index_generation"])
         self.verdicts[row["action"]] += 1
         self.exempted.update(match["rule"] for match in row["exempted"])

@@ -124,7 +124,7 @@ def digest_with(digest: str, task: Task) -> str:
     Of a partition its files count, by their sizes and times; of a batch the ids of its documents
     and their lengths.
     """
-    told = repr(task.partition if isinstance(task, Batch) else task)
+    told = task.partition.stamp if isinstance(task, Batch) else task.stamp
     if isinstance(task, Batch):
         items = [
             (item.id, len(item.text)) if isinstance(item, Document) else str(item)

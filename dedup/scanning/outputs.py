@@ -90,6 +90,12 @@ class Outputs:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def files(self) -> list[Path]:
+        """All that is written, partial files and the checkpoint too."""
+        outputs = list(self.paths.values())
+        return [*outputs, *map(_partial, outputs), self.checkpoint_path]
+
     def close(self) -> None:
         """Let go of the files; of those that were never begun none stays that was not there."""
         for name, descriptor in self._files.items():
@@ -181,9 +187,11 @@ class Outputs:
                 _sync_folder(path)
             except OSError as error:
                 raise _failed(path, error) from error
-        self.checkpoint_path.unlink()
-        for path in self.paths.values():
+        # Those of the rows go last: what made the report may be asked of them once more.
+        for path in list(self.paths.values())[1:]:
             _partial(path).unlink(missing_ok=True)
+        self.checkpoint_path.unlink()
+        _partial(self.paths[ROWS]).unlink(missing_ok=True)
 
 
 def writer_of(path: Path) -> RowWriter | None:

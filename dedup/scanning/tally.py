@@ -30,7 +30,9 @@ class Tally:
     corpora, licences : Counter of str
         Documents in which something of such a corpus, under such a licence, was found.
     left_out : dict of Counter
-        By source and kind, what is no text.
+        By source and kind, files that are no text.
+    decoded : dict of Counter
+        By source and encoding, files that are no UTF-8.
     """
 
     documents: int = 0
@@ -42,6 +44,7 @@ class Tally:
     corpora: Counter[str] = field(default_factory=Counter)
     licences: Counter[str] = field(default_factory=Counter)
     left_out: dict[str, Counter[str]] = field(default_factory=dict)
+    decoded: dict[str, Counter[str]] = field(default_factory=dict)
 
     def see(self, row: Row) -> None:
         """Count a row."""
@@ -58,14 +61,13 @@ class Tally:
             self.licences.update({match["licence"] for match in matches})
 
     def note(self, note: SourceNote) -> None:
-        """Count what was left out of a source."""
-        self.left_out.setdefault(note.name, Counter()).update(note.left_out)
+        """Count what is told of a source."""
+        for counts, more in ((self.left_out, note.left_out), (self.decoded, note.decoded)):
+            if more:
+                counts.setdefault(note.name, Counter()).update(more)
 
     def plus(self, other: "Tally") -> "Tally":
         """The counts of both."""
-        left_out = {name: Counter(kinds) for name, kinds in self.left_out.items()}
-        for name, kinds in other.left_out.items():
-            left_out.setdefault(name, Counter()).update(kinds)
         return Tally(
             documents=self.documents + other.documents,
             bytes=self.bytes + other.bytes,
@@ -75,7 +77,8 @@ class Tally:
             actions=self.actions + other.actions,
             corpora=self.corpora + other.corpora,
             licences=self.licences + other.licences,
-            left_out=left_out,
+            left_out=_sums(self.left_out, other.left_out),
+            decoded=_sums(self.decoded, other.decoded),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,12 +92,27 @@ class Tally:
         tally.actions = Counter(tally.actions)
         tally.corpora = Counter(tally.corpora)
         tally.licences = Counter(tally.licences)
-        tally.left_out = {name: Counter(kinds) for name, kinds in tally.left_out.items()}
+        tally.left_out = _sums(tally.left_out, {})
+        tally.decoded = _sums(tally.decoded, {})
         return tally
 
     @property
     def notes(self) -> list[SourceNote]:
-        """What was left out of each source."""
+        """What is told of each source, in the order they came."""
         return [
-            SourceNote(name, dict(sorted(kinds.items()))) for name, kinds in self.left_out.items()
+            SourceNote(name, _sorted(self.left_out.get(name)), _sorted(self.decoded.get(name)))
+            for name in dict.fromkeys([*self.left_out, *self.decoded])
         ]
+
+
+def _sums(
+    ones: Mapping[str, Mapping[str, int]], others: Mapping[str, Mapping[str, int]]
+) -> dict[str, Counter[str]]:
+    sums = {name: Counter(counts) for name, counts in ones.items()}
+    for name, counts in others.items():
+        sums.setdefault(name, Counter()).update(counts)
+    return sums
+
+
+def _sorted(counts: Mapping[str, int] | None) -> dict[str, int]:
+    return dict(sorted((counts or {}).items()))
