@@ -24,64 +24,38 @@ import re
 import statistics
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
-import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from code_attacks import Copy, Function, alpha_key, copies, functions_of, minified
-from recall import wilson
+from quality.functions import (
+    Documents,
+    Function,
+    Place,
+    alpha_key,
+    functions_in,
+    places_of,
+    standard_library,
+)
+from quality.interval import wilson
+from quality.probes import TRUE_COPY_TOKENS, functions_of_wheels, shingles_of, split_copies, spread
+from quality.python_attacks import Copy, copies, minified_of
 
 from dedup import Document, Index, Match, Policy
 
 # The least length of the issue's acceptance run, in tokens of the tokenize module.
 LEAST_TOKENS = 60
-# A probe is as long as the shortest code a balanced policy may block.
-PROBE_TOKENS = 65
-# An unrelated function that shares so many tokens with the standard library was copied from it.
-TRUE_COPY_TOKENS = 40
 BINS = ((0, 60), (60, 100), (100, 200), (200, math.inf))
 ACCEPTANCE = "renamed, black"
 WINDOW_CHARACTERS = 1500
 WINDOWS = 40
 
-# Pure Python as written by hand, without lineage to the standard library.
-PROBES = [
-    "aiohttp==3.14.5",
-    "attrs==26.1.0",
-    "celery==5.7.0",
-    "click==8.5.1",
-    "docutils==0.23",
-    "fastapi==0.165.0",
-    "flask==3.1.3",
-    "httpx==0.28.1",
-    "jinja2==3.1.6",
-    "markdown==3.11.3",
-    "marshmallow==4.4.0",
-    "networkx==3.6.1",
-    "pygments==2.21.0",
-    "requests==2.34.2",
-    "rich==15.0.0",
-    "scrapy==2.19.0",
-    "sqlalchemy==2.1.9",
-    "starlette==1.10.0",
-    "sympy==1.14.0",
-    "tornado==6.6.1",
-    "trio==0.35.0",
-    "werkzeug==3.1.9",
-]
-_NO_PROBE = re.compile(r"vendor|backport|compat|extern|(^|/)_?tests?/|conftest", re.IGNORECASE)
-_NO_STDLIB = {"test", "tests", "idle_test", "site-packages", "dist-packages"}
 _LEXEME = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|\w+|[^\w\s]")
-
-Documents = dict[str, str]
 
 
 def note(text: str) -> None:
@@ -112,14 +86,6 @@ class Outcome:
 
     def best(self, score: str) -> float:
         return max((getattr(match, score) for match in self.matches), default=0.0)
-
-
-class Place(NamedTuple):
-    """Where a function stands."""
-
-    document: str
-    qualname: str
-    span: tuple[int, int]
 
 
 def ask(
@@ -255,28 +221,6 @@ def size(index: Index, policy: Policy) -> str:
     return f"{info.documents:,} documents, {info.tokens:,} tokens, policy {policy.name}"
 
 
-def standard_library() -> Documents:
-    """Every module of this Python but its tests, by ``stdlib/<path>``."""
-    root = Path(sysconfig.get_path("stdlib"))
-    documents = {}
-    for path in sorted(root.rglob("*.py")):
-        parts = path.relative_to(root).parts
-        if not _NO_STDLIB.intersection(parts):
-            documents["stdlib/" + "/".join(parts)] = path.read_bytes().decode()
-    return documents
-
-
-def functions_in(documents: Documents) -> list[Function]:
-    """Their functions; documents that are no Python of this version are said and left out."""
-    found = []
-    for name, text in documents.items():
-        try:
-            found += functions_of(name, text)
-        except (SyntaxError, ValueError) as error:
-            note(f"{name}: {error}")
-    return found
-
-
 # ---- stdlib: the acceptance run and the attacks
 
 
@@ -285,7 +229,7 @@ def stdlib(options: argparse.Namespace, policy: Policy, report: Report) -> None:
     functions = [f for f in functions_in(documents) if len(f.tokens) >= LEAST_TOKENS]
     note(f"{len(functions)} functions of {LEAST_TOKENS} tokens or more")
     chosen = random.Random(options.seed).sample(functions, min(options.functions, len(functions)))
-    places = _places(functions)
+    places = places_of(functions)
     outcomes: dict[str, dict[int, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
     failed, idle, alone = Counter(), Counter(), 0
     with indexed(documents) as index:
@@ -293,7 +237,7 @@ def stdlib(options: argparse.Namespace, policy: Policy, report: Report) -> None:
         for number, function in enumerate(_by_document(chosen)):
             if number % 20 == 0:
                 note(f"function {number}")
-            renamed, strong = _minified(function, documents[function.document])
+            renamed, strong = minified_of(function, documents[function.document])
             alone += renamed is None
             rng = random.Random(f"{options.seed} {function.document} {function.qualname}")
             right = places[function.tokens] + places[alpha_key(function.tokens)]
@@ -312,33 +256,8 @@ def stdlib(options: argparse.Namespace, policy: Policy, report: Report) -> None:
     _attack_tables(report, outcomes, failed, idle)
 
 
-def _places(functions: list[Function]) -> dict[tuple, tuple[Place, ...]]:
-    """Where the same function stands, by its tokens and by its `alpha_key`."""
-    places: dict[tuple, tuple[Place, ...]] = defaultdict(tuple)
-    for function in functions:
-        place = Place(function.document, function.qualname, function.span)
-        places[function.tokens] += (place,)
-        places[alpha_key(function.tokens)] += (place,)
-    return places
-
-
 def _by_document(functions: list[Function]) -> list[Function]:
     return sorted(functions, key=lambda function: (function.document, function.number))
-
-
-_minified_modules: dict[str, tuple[list[str] | None, list[str] | None]] = {}
-
-
-def _minified(function: Function, source: str) -> tuple[str | None, str | None]:
-    """The function cut out of its module, renamed and strongly minified; None where that failed."""
-    if function.document not in _minified_modules:
-        _minified_modules.clear()  # functions come by document
-        _minified_modules[function.document] = (
-            minified(source, strong=False),
-            minified(source, strong=True),
-        )
-    renamed, strong = _minified_modules[function.document]
-    return renamed and renamed[function.number], strong and strong[function.number]
 
 
 def _meets(made: Copy, right: Sequence[Place]) -> Callable[[Match], bool]:
@@ -426,9 +345,9 @@ def _attack_tables(
 def unrelated(options: argparse.Namespace, policy: Policy, report: Report) -> None:
     documents = standard_library()
     library = functions_in(documents)
-    shingles = _shingles([function.tokens for function in library])
-    probes, copied = _split_copies(_probes(options.wheels), shingles)
-    chosen = _spread(probes, options.functions, random.Random(options.seed))
+    shingles = shingles_of([function.tokens for function in library])
+    probes, copied = split_copies(functions_of_wheels(options.wheels), shingles)
+    chosen = spread(probes, options.functions, random.Random(options.seed))
     note(f"{len(probes)} probes, {len(copied)} hold a copy of the standard library")
     for function in copied:
         report.cases.append(f"## true copy: {function.document} {function.qualname}")
@@ -496,72 +415,6 @@ def _lengths(report: Report, probes: list[Function], outcomes: list[Outcome]) ->
             }
         )
     report.table("By length of the unrelated function:", rows)
-
-
-def _probes(folder: Path) -> list[Function]:
-    """Different functions of the packages' wheels, which pip downloads into the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    present = {path.name.split("-")[0].lower() for path in folder.glob("*.whl")}
-    missing = [probe for probe in PROBES if probe.split("==")[0] not in present]
-    if missing:
-        command = ["pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d"]
-        subprocess.run([sys.executable, "-m", *command, str(folder), *missing], check=True)
-    wheels = sorted(folder.glob("*.whl"))
-    note(", ".join("-".join(path.name.split("-")[:2]) for path in wheels))
-    functions: dict[tuple[str, ...], Function] = {}
-    for path in wheels:
-        with zipfile.ZipFile(path) as wheel:
-            documents = {
-                f"{path.name.split('-')[0]}/{name}": wheel.read(name).decode(errors="replace")
-                for name in wheel.namelist()
-                if name.endswith(".py") and not _NO_PROBE.search(name)
-            }
-        for function in functions_in(documents):
-            if len(function.tokens) >= PROBE_TOKENS:
-                functions.setdefault(function.tokens, function)
-    return list(functions.values())
-
-
-def _spread(functions: list[Function], number: int, rng: random.Random) -> list[Function]:
-    """Random ones, of every package as many where it has them: one large package is one style."""
-    packages: dict[str, list[Function]] = defaultdict(list)
-    for function in functions:
-        packages[function.document.split("/")[0]].append(function)
-    for package in packages.values():
-        rng.shuffle(package)
-    chosen: list[Function] = []
-    while len(chosen) < number and any(packages.values()):
-        for package in packages.values():
-            if package and len(chosen) < number:
-                chosen.append(package.pop())
-    return chosen
-
-
-def _split_copies(
-    functions: list[Function], shingles: np.ndarray
-) -> tuple[list[Function], list[Function]]:
-    """Those that share no `TRUE_COPY_TOKENS` in a row with the library, and those that do."""
-    unrelated, copied = [], []
-    for function in functions:
-        mine = _shingles([function.tokens])
-        at = np.minimum(np.searchsorted(shingles, mine), len(shingles) - 1)
-        (copied if (shingles[at] == mine).any() else unrelated).append(function)
-    return unrelated, copied
-
-
-def _shingles(texts: list[tuple[str, ...]]) -> np.ndarray:
-    """Sorted hashes of every `TRUE_COPY_TOKENS` tokens in a row; names and literals as they are."""
-    parts = []
-    for tokens in texts:
-        if len(tokens) < TRUE_COPY_TOKENS:
-            continue
-        values = np.array([hash(token) for token in tokens], dtype=np.int64).view(np.uint64)
-        length = len(values) - TRUE_COPY_TOKENS + 1
-        total = np.zeros(length, dtype=np.uint64)
-        for offset in range(TRUE_COPY_TOKENS):
-            total = total * np.uint64(0x9E3779B97F4A7C15) + values[offset : offset + length]
-        parts.append(total)
-    return np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.uint64)
 
 
 # ---- sets: collections made by others
@@ -925,9 +778,9 @@ def copydetect(options: argparse.Namespace, policy: Policy, report: Report) -> N
     documents = {name: every[name] for name in sorted({f.document for f in chosen})}
     negatives = [function.text for function in _unrelated_functions(options.data)]
     queries: list[tuple[str, Copy, tuple[Place, ...]]] = []
-    places = _places(functions)
+    places = places_of(functions)
     for function in _by_document(chosen):
-        renamed, strong = _minified(function, every[function.document])
+        renamed, strong = minified_of(function, every[function.document])
         rng = random.Random(f"{options.seed} {function.document} {function.qualname}")
         right = places[function.tokens] + places[alpha_key(function.tokens)]
         for attack, made in copies(function, renamed, strong, rng):

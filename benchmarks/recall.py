@@ -10,70 +10,19 @@ trials; words put in come from the carrier.
 
 import argparse
 import json
-import math
 import random
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
+
+from quality.attack import Dice
+from quality.interval import wilson
+from quality.words import WordEdit, delete, every, insert, insert_every, shuffle, substitute
 
 from dedup import Document, Index, Policy
 from dedup.source import read_sources
 
-Edit = Callable[[list[str], float, random.Random, list[str]], list[str]]
-
-
-def substitute(
-    words: list[str], rate: float, rng: random.Random, vocabulary: list[str]
-) -> list[str]:
-    return [rng.choice(vocabulary) if rng.random() < rate else word for word in words]
-
-
-def insert(words: list[str], rate: float, rng: random.Random, vocabulary: list[str]) -> list[str]:
-    return [
-        word
-        for original in words
-        for word in ([original, rng.choice(vocabulary)] if rng.random() < rate else [original])
-    ]
-
-
-def delete(words: list[str], rate: float, rng: random.Random, vocabulary: list[str]) -> list[str]:
-    return [word for word in words if rng.random() >= rate]
-
-
-def every(words: list[str], period: float, rng: random.Random, vocabulary: list[str]) -> list[str]:
-    return [
-        rng.choice(vocabulary) if number % period == period - 1 else word
-        for number, word in enumerate(words)
-    ]
-
-
-def insert_every(
-    words: list[str], period: float, rng: random.Random, vocabulary: list[str]
-) -> list[str]:
-    return [
-        word
-        for number, original in enumerate(words)
-        for word in (
-            [original, rng.choice(vocabulary)] if number % period == period - 1 else [original]
-        )
-    ]
-
-
-def shuffle(
-    words: list[str], longest: float, rng: random.Random, vocabulary: list[str]
-) -> list[str]:
-    """Chunks of half to the whole of `longest` words, in random order."""
-    chunks = []
-    while words:
-        size = rng.randint(math.ceil(longest / 2), int(longest))
-        chunks.append(words[:size])
-        words = words[size:]
-    rng.shuffle(chunks)
-    return [word for chunk in chunks for word in chunk]
-
-
-ROWS: list[tuple[str, Edit, tuple[float, ...]]] = [
+ROWS: list[tuple[str, WordEdit, tuple[float, ...]]] = [
     ("words replaced, rate", substitute, (0, 0.1, 0.2, 0.3, 0.4)),
     ("words put in, rate", insert, (0.1, 0.2, 0.3)),
     ("words left out, rate", delete, (0.1, 0.2, 0.3)),
@@ -81,14 +30,6 @@ ROWS: list[tuple[str, Edit, tuple[float, ...]]] = [
     ("a word after every n-th, n", insert_every, (5, 3, 2)),
     ("chunks shuffled, up to words", shuffle, (12, 6)),
 ]
-
-
-def wilson(hits: int, trials: int) -> tuple[float, float]:
-    """95 % confidence interval of a rate (Wilson, 1927)."""
-    z = 1.96
-    centre = (hits + z * z / 2) / (trials + z * z)
-    half = z / (trials + z * z) * math.sqrt(hits * (trials - hits) / trials + z * z / 4)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def main() -> None:
@@ -177,23 +118,23 @@ def cell(
     words_of: dict[str, list[str]],
     carriers: list[list[str]],
     vocabulary: list[str],
-    edit: Edit,
+    edit: WordEdit,
     strength: float,
     length: int,
     trials: int,
 ) -> tuple[int, int]:
     """Passages found and blocked, of `trials`."""
-    rng = random.Random(f"{edit.__name__} {strength} {length}")
+    dice = Dice(f"{edit.__name__} {strength} {length}", vocabulary)
     names = sorted(name for name, words in words_of.items() if len(words) > length)
     if not names:
         sys.exit(f"no protected document has over {length} words; pass shorter --lengths")
     queries, truths = [], []
     for _ in range(trials):
-        name = rng.choice(names)
-        at = rng.randrange(len(words_of[name]) - length)
-        copied = " ".join(edit(words_of[name][at : at + length], strength, rng, vocabulary))
-        carrier = rng.choice(carriers)
-        cut = rng.randrange(len(carrier) - 120)
+        name = dice.choice(names)
+        at = dice.randrange(len(words_of[name]) - length)
+        copied = " ".join(edit(words_of[name][at : at + length], strength, dice))
+        carrier = dice.choice(carriers)
+        cut = dice.randrange(len(carrier) - 120)
         before = " ".join(carrier[cut : cut + 60]) + " "
         queries.append(before + copied + " " + " ".join(carrier[cut + 60 : cut + 120]))
         begin = len(before.encode())

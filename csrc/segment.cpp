@@ -563,8 +563,8 @@ uint64_t Segment::first_of_hash(uint64_t hash, uint64_t low) const {
 std::vector<uint32_t> Segment::find_id(std::string_view id) const {
   const uint64_t hash = id_hash(id);
   std::vector<uint32_t> found;
-  for (uint64_t at = first_of_hash(hash, 0);
-       at < header_.documents && id_record(at).hash == hash; ++at) {
+  for (uint64_t at = first_of_hash(hash, 0); at < header_.documents && id_record(at).hash == hash;
+       ++at) {
     const uint32_t index = id_record(at).document;
     if (index < documents() && string(document(index).id) == id) found.push_back(index);
   }
@@ -581,8 +581,7 @@ std::vector<std::pair<uint32_t, uint32_t>> Segment::shared_ids(const Segment& ot
       const IdRecord their = other.id_record(at);
       if (their.hash != record.hash) break;
       if (record.document < documents() && their.document < other.documents() &&
-          string(document(record.document).id) ==
-              other.string(other.document(their.document).id)) {
+          string(document(record.document).id) == other.string(other.document(their.document).id)) {
         shared.emplace_back(record.document, their.document);
       }
     }

@@ -26,6 +26,7 @@
 // byte. Reading is thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -123,6 +124,11 @@ class SegmentView {
   // Fingerprints of tokens [first, first + count); in `scratch` if they had to be decrypted.
   const uint8_t* fingerprints(uint64_t first, uint64_t count, Scratch& scratch) const {
     return file_->view(fingerprints_offset_ + first, count, scratch);
+  }
+  // Asks the processor for those around a token.
+  void prefetch_fingerprints(uint64_t token) const {
+    file_->prefetch(fingerprints_offset_ + token);
+    file_->prefetch(fingerprints_offset_ + std::max<uint64_t>(token, 32) - 32);
   }
   const uint8_t* raws(uint64_t first, uint64_t count, Scratch& scratch) const {
     return file_->view(raws_offset_ + first, count, scratch);

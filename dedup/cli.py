@@ -13,8 +13,10 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from dedup import __version__
+from dedup.cli_calibrate import calibrate_command
 from dedup.cli_check import check
 from dedup.cli_index import index_app
+from dedup.cli_repeats import repeats_command
 from dedup.cli_scan import scan_command
 from dedup.cli_serve import serve
 from dedup.errors import DedupError
@@ -35,6 +37,8 @@ app.add_typer(index_app, name="index", no_args_is_help=True)
 app.command()(check)
 app.command()(serve)
 app.command("scan")(scan_command)
+app.command("repeats")(repeats_command)
+app.command("calibrate")(calibrate_command)
 
 
 def main() -> NoReturn:

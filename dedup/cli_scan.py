@@ -194,16 +194,19 @@ def scan_command(
                 problem=print_error,
                 progress=lambda progress: show(progress.read_bytes, _rate(progress)),
             )
+    if not quiet:
+        sys.stderr.write(_told(summary, census))
+    if not summary.tally.documents and summary.is_complete and part == (1, 1):
+        print_error("nothing was scanned, as there is no document; check the sources")
+        return _FAILED
+    if not summary.is_complete:
+        if write_baseline is not None:
+            print_error(f"{write_baseline}: not written, as not all documents could be judged")
+        return _FAILED
     if census is not None and write_baseline is not None:
         with output_to(write_baseline) as file:
             file.writelines(census.lines())
-    if not quiet:
-        sys.stderr.write(_told(summary, census))
-    if not summary.tally.documents and part == (1, 1):
-        print_error("nothing was scanned, as no document could be read; check the sources")
-        return _FAILED
-    if not summary.is_complete:
-        return _FAILED
+        return 0
     return int(any(fails(action, fail_on) for action in summary.tally.actions))
 
 

@@ -14,6 +14,7 @@ verdict names it. As TOML:
     owner = ["Acme*"]           # shell patterns, case ignored
 """
 
+import json
 import os
 import string
 import tomllib
@@ -26,7 +27,7 @@ from dedup.errors import Blocked
 from dedup.match import Kind, Match, Span, View
 from dedup.selection import fits
 
-__all__ = ["STRENGTH", "Action", "Policy", "Rule", "Ruling", "Verdict"]
+__all__ = ["STRENGTH", "Action", "Policy", "Rule", "Ruling", "Verdict", "exemption_of"]
 
 Action = Literal["allow", "flag", "redact", "block"]
 STRENGTH: Final[dict[Action, int]] = {
@@ -48,6 +49,12 @@ _CHOICES: Final = {
     "kinds": get_args(Kind),
     "on_error": ("block", "allow"),
 }
+# The conditions of a rule that are least values of what a match has, and those that are patterns.
+_LEAST: Final = (
+    *("min_run", "min_tokens", "min_distinct", "min_shared_names", "min_owners"),
+    *("min_identity", "min_containment"),
+)
+_PATTERNS: Final = ("corpus", "licence", "owner", "language")
 _NOTICE_FIELDS: Final = ("document", "corpus", "owner", "licence", "url")
 
 
@@ -97,7 +104,7 @@ class Rule:
         for key in ("views", "kinds"):
             for word in _tuple(self, key):
                 _check_choice(key, word, _CHOICES[key])
-        for key in ("corpus", "licence", "owner", "language"):
+        for key in _PATTERNS:
             _tuple(self, key)
         for key in ("min_run", "min_tokens", "min_distinct", "min_shared_names", "min_owners"):
             if getattr(self, key) < 0:
@@ -119,6 +126,24 @@ class Rule:
             and (not self.kinds or match.kind in self.kinds)
             and self.is_about(match)
         )
+
+    def misses(self, match: Match) -> list[str]:
+        """What keeps it from firing, a condition each: ``run 10, min_run 24``; none if it fires."""
+        missed = []
+        for key in _LEAST:
+            least, value = getattr(self, key), getattr(match, key.removeprefix("min_"))
+            if value < least:
+                told = f"{value:.3g}" if isinstance(value, float) else value
+                missed.append(f"{key.removeprefix('min_')} {told}, {key} {least}")
+        if self.kinds and match.kind not in self.kinds:
+            missed.append(f"kind {match.kind}, kinds {', '.join(self.kinds)}")
+        if self.views and match.view not in self.views:
+            missed.append(f"view {match.view}, views {', '.join(self.views)}")
+        for key in _PATTERNS:
+            value, patterns = getattr(match, key), getattr(self, key)
+            if patterns and not fits(value, patterns):
+                missed.append(f"{key} {value!r}, {key} {', '.join(map(repr, patterns))}")
+        return missed
 
     def is_about(self, match: Match) -> bool:
         """Whether what will not change while a match grows fits: its view and its document."""
@@ -484,6 +509,20 @@ class Policy:
         except ValueError as error:  # TOMLDecodeError and msgspec's are ValueErrors
             raise ValueError(f"{where}: {error}") from error
 
+    def to_toml(self) -> str:
+        """The policy written in TOML, whole: ``from_toml`` gives it back."""
+        lines = [
+            f"{name} = {_toml(getattr(self, name))}" for name in _keys(Policy) if name != "rules"
+        ]
+        for rule in self.rules:
+            lines += ["", "[[rules]]"]
+            lines += [
+                f"{field.name} = {_toml(getattr(rule, field.name))}"
+                for field in fields(Rule)
+                if getattr(rule, field.name) != field.default
+            ]
+        return "".join(line + "\n" for line in lines)
+
     def judge(self, query: str, matches: Sequence[Match], *, index_generation: int = 0) -> Verdict:
         """The verdict on a query in which these matches were found.
 
@@ -493,9 +532,8 @@ class Policy:
         rulings: list[Ruling] = []
         exempted: list[Ruling] = []
         for match in matches:
-            if match.supplied or match.background:
-                name = _PROMPT if match.supplied else _BACKGROUND
-                exempted.append(Ruling(match, name, "allow"))
+            if exemption := exemption_of(match):
+                exempted.append(Ruling(match, exemption, "allow"))
                 continue
             rule = next((rule for rule in self.rules if rule.fires_on(match)), None)
             if rule is not None:
@@ -602,6 +640,11 @@ def _unions(matches: Iterable[Match]) -> list[tuple[Span, Match]]:
     return [(span, match) for span, _, match in unions]
 
 
+def exemption_of(match: Match) -> str:
+    """What exempts the match from all rules: ``prompt``, ``background``; empty if nothing does."""
+    return _PROMPT if match.supplied else _BACKGROUND if match.background else ""
+
+
 def _fill(notice: str, match: Match | None) -> str:
     return notice.format_map({key: getattr(match, key, "") for key in _NOTICE_FIELDS})
 
@@ -631,6 +674,12 @@ def _check_table(where: str, data: object, allowed: Sequence[str]) -> None:
         for word in value if isinstance(value, list) else [value]:
             if key in _CHOICES and isinstance(word, str):
                 _check_choice(where + key, word, _CHOICES[key])
+
+
+def _toml(value: object) -> str:
+    """A string, a number or a tuple of strings, as JSON has it and TOML too, save for DEL."""
+    plain = list(value) if isinstance(value, tuple) else value
+    return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _keys(kind: type) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Literal, TypeAlias
 
 from dedup.baseline import Baseline
-from dedup.batch import Task, tasks_of
+from dedup.batch import Task, tasks_of, with_text
 from dedup.encoding import Encoding
 from dedup.engine import Engine, LocalEngine, Lost
 from dedup.errors import DedupError
@@ -198,7 +198,8 @@ def scan(
     def tasks(*outputs: Path) -> Iterator[Task]:
         skipped = map(os.path.abspath, (index, *background, *outputs))
         listed = partitions(sources, replace(how, skip=(*how.skip, *skipped)))
-        return tasks_of(one for one in listed if one.number % of == number - 1)
+        mine = tasks_of(one for one in listed if one.number % of == number - 1)
+        return with_text(mine) if of == 1 else mine
 
     if not isinstance(output, str | Path):
         if drop_list is not None or cleaned is not None or resume or write or watch:

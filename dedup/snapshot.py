@@ -33,7 +33,7 @@ from dedup.tombstones import Tombstones, count, is_dead, tombstones, united
 if TYPE_CHECKING:
     from dedup.parsers import Parsed
 
-__all__ = ["Session", "Snapshot"]
+__all__ = ["Session", "Snapshot", "Traced"]
 
 # A reader that finds a segment gone reads the manifest again. A writer would have to commit and
 # merge as often while one reader opens a few files.
@@ -46,6 +46,18 @@ class _Missing(Exception):
     """There is no file of this name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What a search of the segments of one key came across."""
+
+    trace: _core.Trace
+    segments: list[_core.Segment]
+
+    def id_of(self, found: _core.Place | _core.Passage) -> str:
+        """The document of a place or a passage."""
+        return self.segments[found.segment].document(found.document)[0]
+
+
 class _Searcher:
     """Searches the segments of one key."""
 
@@ -53,10 +65,10 @@ class _Searcher:
         self, segments: list[_core.Segment], dead: list[Tombstones], key: bytes | None
     ) -> None:
         self.core = _core.Searcher(segments, dead, key)
-        self._segments = segments
+        self.segments = segments
 
     def matches(self, found: list[_core.Found]) -> list[Match]:
-        return [match_of(one, self._segments[one.segment]) for one in found]
+        return [match_of(one, self.segments[one.segment]) for one in found]
 
 
 class Session:
@@ -123,6 +135,14 @@ class Session:
             return matches
         permitted = [match for other in self._background for match in other.search(text)]
         return with_background(matches, permitted)
+
+    def traces(self, text: str, parsed: "Parsed") -> list[Traced]:
+        """What a search comes across on its way, of each key: for ``explanation``."""
+        ast, units = parsed
+        return [
+            Traced(searcher.core.explain(text, supply, ast, units), searcher.segments)
+            for searcher, supply in zip(self._searchers, self._supplies, strict=True)
+        ]
 
     def stream(self) -> _core.StreamSearch:
         """What reads a query that arrives in pieces."""

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ __all__ = [
     "print_error",
     "print_warning",
     "progress",
+    "terminable",
     "wants_colour",
     "write",
 ]
@@ -160,6 +162,24 @@ def bytes_progress(total: Callable[[], int] | None) -> Iterator[Callable[[int, s
         yield lambda read_bytes, words: bar.update(task, completed=read_bytes, description=words)
 
 
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let a request to end be as good as an interrupt, so that all is left in order."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def counted(number: int, noun: str) -> str:
     """``2 matches``, ``1 document``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "es" if noun.endswith("ch") else "s")
+    if number == 1:
+        return f"1 {noun}"
+    if noun.endswith("y"):
+        return f"{number:,} {noun[:-1]}ies"
+    return f"{number:,} {noun}" + ("es" if noun.endswith("ch") else "s")

@@ -8,7 +8,7 @@ newest are merged as they pile up, each document O(log n) times over n commits.
 import contextlib
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -99,30 +99,22 @@ class Writer:
             raise ValueError(f"memory_bytes must be positive, got {memory_bytes}")
         self._draft.flush()
         first = start = len(self._draft.parts)
-        under_way: deque[Readable] = deque()
-
-        def taken() -> Iterator[Readable]:
-            for task in tasks:
-                under_way.append(task)
-                yield task
-
         added = 0
-        plan = Plan.of(self.snapshot, memory_bytes)
         dropped: set[str] = set()
-        for result in engine.run(plan, taken()):
-            task = under_way.popleft()
-            built = built_without(result) if isinstance(result, Lost) else result
-            is_gone = any(entry.name in dropped for entry in built.segments)
-            if is_gone or not all(map(self._draft.stands, built.unchanged)):
-                documents = (item for item in task.read() if isinstance(item, Document))
-                added += self.add(documents, memory_bytes)
-                self._draft.flush()
-            else:
-                added += self._draft.adopt(built.segments)
-            if len(self._draft.parts) - start >= _MAX_UNMERGED:
-                dropped |= self._join(start)
-                start = len(self._draft.parts)
-            tell(built)
+        plan = Plan.of(self.snapshot, memory_bytes)
+        with contextlib.closing(_built(engine, plan, tasks)) as results:
+            for task, built in results:
+                is_gone = any(entry.name in dropped for entry in built.segments)
+                if is_gone or not all(map(self._draft.stands, built.unchanged)):
+                    documents = (item for item in task.read() if isinstance(item, Document))
+                    added += self.add(documents, memory_bytes)
+                    self._draft.flush()
+                else:
+                    added += self._draft.adopt(built.segments)
+                if len(self._draft.parts) - start >= _MAX_UNMERGED:
+                    dropped |= self._join(start)
+                    start = len(self._draft.parts)
+                tell(built)
         self._join(first)
         return added
 
@@ -288,6 +280,22 @@ class Writer:
                 merged[id(run[0])] = self._draft.merged(living, run[0].entry.key_id)
         parts = [merged.get(id(part), part) for part in self._draft.parts]
         return [part for part in parts if part]
+
+
+def _built(
+    engine: Engine, plan: Plan, tasks: Iterable[Readable]
+) -> Generator[tuple[Readable, Built]]:
+    """Each task and what a worker made of it, in order; closing it ends the workers."""
+    under_way: deque[Readable] = deque()
+
+    def taken() -> Iterator[Readable]:
+        for task in tasks:
+            under_way.append(task)
+            yield task
+
+    for result in engine.run(plan, taken()):
+        built = built_without(result) if isinstance(result, Lost) else result
+        yield under_way.popleft(), built
 
 
 def _today() -> int:

@@ -80,10 +80,20 @@ ORDER = [
     "scanning.tally",
     "scanning.work",
     "scanning.portable",
-    "arrow",
     "scanning.checkpoint",
     "scanning.outputs",
     "scan",
+    "arrow",
+    "repeats.settings",
+    "repeats.work",
+    "repeats.blocks",
+    "repeats.prints",
+    "repeats.clusters",
+    "repeats.windows",
+    "repeats.passages",
+    "repeats.rows",
+    "repeats.finding",
+    "calibration",
     "serve.settings",
     "serve.failure",
     "serve.log",
@@ -123,11 +133,14 @@ ORDER = [
     "reports.html",
     "reports.sarif",
     "reports.github",
+    "explanation",
     "terminal",
     "cli_options",
     "cli_add",
     "cli_index",
     "cli_scan",
+    "cli_repeats",
+    "cli_calibrate",
     "cli_serve",
     "cli_check",
     "cli",
@@ -175,7 +188,10 @@ def imported(module: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_all_names_what_the_module_defines_in_order(module: str) -> None:
-    loaded = importlib.import_module(f"dedup.{module}")
+    if module.startswith("integrations."):  # what it adapts to may be missing here
+        loaded = pytest.importorskip(f"dedup.{module}", exc_type=ImportError)
+    else:
+        loaded = importlib.import_module(f"dedup.{module}")
     assert list(loaded.__all__) == sorted(loaded.__all__, key=isort_key)
     for name in loaded.__all__:
         thing = getattr(loaded, name)
@@ -231,7 +247,7 @@ FILE_CALLS = {
 
 
 @pytest.mark.parametrize(
-    "module", ["draft", "exchange", "index", "manifest", "merging", "snapshot", "writer"]
+    "module", ["exchange", "index", "manifest", "merging", "snapshot", "writer"]
 )
 def test_files_of_an_index_are_touched_through_its_storage_only(module: str) -> None:
     tree = ast.parse((PACKAGE / f"{module}.py").read_text())

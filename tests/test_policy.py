@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import match, texts_with_matches
+from strategies import match, texts, texts_with_matches
 
 from dedup.errors import Blocked
 from dedup.match import Match, Span
@@ -454,3 +454,22 @@ def test_load_takes_the_name_of_a_profile_or_a_file(tmp_path: Path) -> None:
     path.write_bytes(b"name = '\xff'")
     with pytest.raises(ValueError, match=r"house\.toml: byte 8: not UTF-8"):
         Policy.load(path)
+
+
+# ---- written out ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["strict", "balanced", "lenient"])
+def test_a_profile_written_as_toml_is_itself(name: str) -> None:
+    profile = Policy.load(name)
+    assert Policy.from_toml(profile.to_toml()) == profile
+
+
+@given(texts, texts.filter(bool), texts)
+def test_a_policy_written_as_toml_is_itself(name: str, rule: str, owner: str) -> None:
+    written = policy(
+        Rule(name=f"a {rule}", action="allow", owner=(owner, "x"), min_identity=0.25),
+        act("block", views=("text",), min_run=3),
+        notice=name.replace("{", "{{").replace("}", "}}"),
+    )
+    assert Policy.from_toml(written.to_toml()) == written

@@ -1,7 +1,10 @@
 """On a real cluster of two nodes work gives what it gives in one process, whatever dies."""
 
+import json
 import os
+import random
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -11,12 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workload import words
 
+import dedup
+from dedup.arrow import ArrowScanner
+from dedup.batch import tasks_of
+from dedup.builder import Built
+from dedup.document import Document
 from dedup.engine import Lost, SerialEngine
 from dedup.errors import DedupError
+from dedup.index import Index
+from dedup.key import Key
+from dedup.partition import partitions
 from dedup.ray_engine import RayEngine
+from dedup.reading import Reading
 
 pytest.importorskip("ray")
+
+CODE = (Path(__file__).parent / "data" / "syntax" / "heap.py").read_text()
 
 # Lines that Ray prints here would be taken for results; see ``ray_engine``.
 os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
@@ -146,6 +161,119 @@ def test_what_a_worker_raises_is_raised_in_its_place(cluster: Any) -> None:
         next(results)
     with pytest.raises(FileNotFoundError, match=r"^no index here$"):
         next(RayEngine(cluster.address).run(Raises(None), range(9)))
+
+
+# ---- what dedup does on a cluster
+
+KEY = Key(b"0123456789abcdef")
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of prose and code, as a path relative to where we are."""
+    rng = random.Random(7)
+    for n in range(120):
+        folder = tmp_path / "corpus" / f"part {n % 9}"
+        folder.mkdir(parents=True, exist_ok=True)
+        if n % 3 == 0:
+            (folder / f"{n}.py").write_text(CODE.replace("heap", f"heap{n}"))
+        (folder / f"{n}.txt").write_text(words(rng, 400))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dedup.partition._GROUP_FILES", 8)
+    return Path("corpus")
+
+
+def test_an_add_that_loses_a_node_leaves_the_bytes_of_one_process(
+    cluster: Any, second: Any, corpus: Path
+) -> None:
+    reading = Reading(labels=Document("", ""))
+    tasks = list(tasks_of(partitions([corpus], reading)))
+    assert len(tasks) > 15
+    with Index.create("once", key=KEY) as index:
+        index.add(item for task in tasks for item in task.read() if isinstance(item, Document))
+        index.commit()
+    told: list[Built] = []
+
+    def tell(built: Built) -> None:
+        told.append(built)
+        if len(told) == 5:
+            cluster.remove_node(second, allow_graceful=False)
+
+    with Index.create("spread", key=KEY) as index:
+        added = index.add_tasks(tasks, RayEngine(cluster.address), tell=tell)
+        index.commit()
+    assert added == 160 == sum(built.documents for built in told)
+    for file in Path("once").iterdir():
+        assert (Path("spread") / file.name).read_bytes() == file.read_bytes()
+    assert len(list(Path("spread").iterdir())) == 3
+
+
+def test_a_scan_on_two_nodes_gives_the_bytes_of_one_process(
+    cluster: Any, second: Any, corpus: Path
+) -> None:
+    with Index.create("protected", key=KEY) as index:
+        index.add([Document("p", (corpus / "part 1" / "1.txt").read_text())])
+        index.commit()
+    engines = {"once": SerialEngine(), "spread": RayEngine(cluster.address)}
+    for name, engine in engines.items():
+        summary = dedup.scan(["corpus"], "protected", f"{name}.jsonl", key=KEY, engine=engine)
+        assert summary.tally.documents == 160 and summary.tally.matches == 1
+    assert Path("once.jsonl").read_bytes() == Path("spread.jsonl").read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of its own settings
+def test_ray_data_maps_batches_over_the_arrow_kernel(
+    cluster: Any, second: Any, tmp_path: Path
+) -> None:
+    import pyarrow as pa
+    import ray
+
+    text = words(random.Random(1), 60)
+    with Index.create(tmp_path / "i", key=KEY) as index:
+        index.add([Document("p", text)])
+        index.commit()
+    texts = [text if n % 5 == 0 else words(random.Random(n), 60) for n in range(2, 102)]
+    table = pa.table({"id": [str(n) for n in range(2, 102)], "text": texts})
+    ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
+    try:
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        rows = (
+            ray.data.from_arrow(table)
+            .repartition(8)
+            .map_batches(
+                ArrowScanner,
+                fn_constructor_args=[str(tmp_path / "i")],
+                fn_constructor_kwargs={"key": KEY},
+                batch_format="pyarrow",
+                compute=ray.data.ActorPoolStrategy(size=2),
+            )
+            .take_all()
+        )
+    finally:
+        ray.shutdown()
+    found = {row["document"] for row in rows if row["action"] == "block"}
+    assert found == {str(n) for n in range(2, 102) if n % 5 == 0}
+    assert len(rows) == 100
+
+
+def test_the_command_line_starts_its_own_cluster_and_is_quiet(corpus: Path) -> None:
+    command = [sys.executable, "-m", "dedup"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(dedup.__file__).parent.parent)}
+    add = [*command, "index", "add", "i", str(corpus), "--no-key", "--ray", "local", "--jobs", "2"]
+    done = subprocess.run(add, env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("160 documents read, ")
+    scan = [*command, "scan", str(corpus), "--index", "i", "--no-key", "--ray", "local"]
+    done = subprocess.run(
+        [*scan, "--jobs", "2", "--quiet"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(rows) == 160 and {row["action"] for row in rows} <= {"block", "flag"}
 
 
 def test_a_cluster_that_is_not_there_is_named() -> None:

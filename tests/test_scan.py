@@ -461,5 +461,5 @@ def test_memory_does_not_grow_with_the_sources(tmp_path: Path, place: Place) -> 
         check=True,
     )
     size = (tmp_path / "big.jsonl").stat().st_size
-    assert size > 10 << 20
+    assert size > 9 << 20
     assert int(done.stdout) < 40 << 20

@@ -1,39 +1,42 @@
-"""Python functions and what is done to a copy of one so that it is not known again.
+"""What is done to a copy of a Python function so that it is not known again.
 
-Takes Python source; gives `Function` values and attacks by name, each of which leaves valid code. A
-token here is one of the tokenize module, without comments, docstrings, newlines and indentation.
+Takes a `Function`; gives copies by the name of the attack, each of which is valid code.
 """
 
 import ast
-import builtins
 import copy
 import io
-import keyword
 import random
 import re
 import tokenize
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import black
 import python_minifier
 
-__all__ = ["CHAT", "Copy", "Function", "alpha_key", "copies", "functions_of", "minified"]
+from .functions import KEPT_NAMES, Function, dedented, line_range, preorder, tokens_of
 
-_LAYOUT = frozenset(
-    (
-        tokenize.COMMENT,
-        tokenize.NL,
-        tokenize.NEWLINE,
-        tokenize.INDENT,
-        tokenize.DEDENT,
-        tokenize.ENDMARKER,
-    )
-)
-_FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+__all__ = [
+    "CHAT",
+    "Copy",
+    "attempt",
+    "black_of",
+    "blocks_of",
+    "copies",
+    "dead_code",
+    "edited",
+    "for_as_while",
+    "in_chat",
+    "minified",
+    "minified_of",
+    "rename_all",
+    "reorder",
+    "swap_branches",
+    "whole",
+]
+
 _BLOCKS = ("body", "orelse", "finalbody")
-_KEPT_NAMES = frozenset(keyword.kwlist) | frozenset(dir(builtins))
 
 # Only names change and docstrings go: what the acceptance run asks for.
 _RENAME = {
@@ -112,32 +115,6 @@ _WORDS = [
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
-    """A function or method that is not inside another function.
-
-    Attributes
-    ----------
-    document, qualname : str
-        The document it is in; its name with those of its classes, as in ``Heap.push``.
-    text : str
-        Its source with decorators, dedented.
-    span : (int, int)
-        Byte range of its lines in the document.
-    number : int
-        Its place among the functions of the document, nested ones counted too.
-    tokens : tuple of str
-        See the module's text.
-    """
-
-    document: str
-    qualname: str
-    text: str
-    span: tuple[int, int]
-    number: int
-    tokens: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Copy:
     """A query that holds a copy.
 
@@ -157,113 +134,6 @@ class Copy:
     tokens: int = 0
 
 
-# ---- functions
-
-
-def functions_of(document: str, source: str) -> list[Function]:
-    """Functions and methods of a module in the order of its text.
-
-    Raises
-    ------
-    SyntaxError, tokenize.TokenError
-        If it is no Python of this version.
-    """
-    tree = ast.parse(source)
-    lines = list(io.StringIO(source))
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line.encode()))
-    tokens, inside = _tokens(source)
-    token_lines = [line for line, _ in tokens]
-    functions = []
-    for number, (node, qualname, is_nested) in enumerate(_preorder(tree)):
-        if is_nested:
-            continue
-        first, last = _line_range(node)
-        low, high = bisect_left(token_lines, first), bisect_left(token_lines, last + 1)
-        functions.append(
-            Function(
-                document=document,
-                qualname=qualname,
-                text=_dedent(lines, first, last, inside),
-                span=(starts[first - 1], starts[last]),
-                number=number,
-                tokens=tuple(text for _, text in tokens[low:high]),
-            )
-        )
-    return functions
-
-
-def alpha_key(tokens: tuple[str, ...]) -> tuple[str | int, ...]:
-    """Equal for functions that a consistent renaming and new literals turn into each other."""
-    numbers: dict[str, int] = {}
-    key: list[str | int] = []
-    for token in tokens:
-        if token.isidentifier() and token not in _KEPT_NAMES:
-            key.append(numbers.setdefault(token, len(numbers)))
-        elif token[0].isdigit() or token[0] in "'\"" or token[-1] in "'\"":
-            key.append("literal")
-        else:
-            key.append(token)
-    return tuple(key)
-
-
-def _preorder(tree: ast.Module) -> Iterator[tuple[ast.AST, str, bool]]:
-    """Each function with its qualified name and whether it is inside another function."""
-
-    def visit(node: ast.AST, names: tuple[str, ...], is_nested: bool) -> Iterator:
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, _FUNCTION):
-                yield child, ".".join((*names, child.name)), is_nested
-                yield from visit(child, (*names, child.name), True)
-            elif isinstance(child, ast.ClassDef):
-                yield from visit(child, (*names, child.name), is_nested)
-            else:
-                yield from visit(child, names, is_nested)
-
-    return visit(tree, (), False)
-
-
-def _line_range(node: ast.AST) -> tuple[int, int]:
-    return min([node.lineno, *(d.lineno for d in node.decorator_list)]), node.end_lineno
-
-
-def _tokens(source: str) -> tuple[list[tuple[int, str]], frozenset[int]]:
-    """Line and text of each token; lines that begin inside a string, so keep their indentation."""
-    found = []
-    inside: set[int] = set()
-    is_start = True  # of a logical line
-    pending: tuple[int, str] | None = None  # a string that may prove to be a whole line
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type in _LAYOUT:
-            if token.type == tokenize.NEWLINE:
-                pending, is_start = None, True
-            continue
-        if pending:
-            found.append(pending)
-            pending = None
-        if token.type == tokenize.STRING:
-            inside.update(range(token.start[0] + 1, token.end[0] + 1))
-        if token.type == tokenize.STRING and is_start:
-            pending = (token.start[0], token.string)
-        else:
-            found.append((token.start[0], token.string))
-        is_start = False
-    return found, frozenset(inside)
-
-
-def _dedent(lines: list[str], first: int, last: int, inside: frozenset[int]) -> str:
-    head = lines[first - 1]
-    indent = head[: len(head) - len(head.lstrip())]
-    return "".join(
-        line if number in inside else line.removeprefix(indent)
-        for number, line in enumerate(lines[first - 1 : last], first)
-    )
-
-
-# ---- attacks
-
-
 def minified(source: str, *, strong: bool) -> list[str] | None:
     """Every function of the module once python-minifier has renamed the module as a whole.
 
@@ -273,14 +143,29 @@ def minified(source: str, *, strong: bool) -> list[str] | None:
     """
     try:
         text = _minify(source, _STRONG if strong else _RENAME)
-        before = sum(1 for _ in _preorder(ast.parse(source)))
-        nodes = [node for node, _, _ in _preorder(ast.parse(text))]
+        before = sum(1 for _ in preorder(ast.parse(source)))
+        nodes = [node for node, _, _ in preorder(ast.parse(text))]
         if len(nodes) != before:
             return None
-        lines, (_, inside) = list(io.StringIO(text)), _tokens(text)
+        lines, (_, inside) = list(io.StringIO(text)), tokens_of(text)
     except Exception:  # whatever it raises, the caller has another way
         return None
-    return [_dedent(lines, *_line_range(node), inside) for node in nodes]
+    return [dedented(lines, *line_range(node), inside) for node in nodes]
+
+
+_minified_modules: dict[str, tuple[list[str] | None, list[str] | None]] = {}
+
+
+def minified_of(function: Function, source: str) -> tuple[str | None, str | None]:
+    """The function cut out of its module, renamed and strongly minified; None where that failed."""
+    if function.document not in _minified_modules:
+        _minified_modules.clear()  # functions come by document
+        _minified_modules[function.document] = (
+            minified(source, strong=False),
+            minified(source, strong=True),
+        )
+    renamed, strong = _minified_modules[function.document]
+    return renamed and renamed[function.number], strong and strong[function.number]
 
 
 def _minify(source: str, settings: dict[str, bool]) -> str:
@@ -320,49 +205,49 @@ def copies(
     `renamed` and `strong` are the function as `minified` cut it out of its module, None to rename
     the function by itself instead.
     """
-    alone = _try(lambda: _minify(function.text, _RENAME))
+    alone = attempt(lambda: _minify(function.text, _RENAME))
     if renamed is None:
         renamed = alone
     if strong is None:
-        strong = _try(lambda: _minify(function.text, _STRONG))
+        strong = attempt(lambda: _minify(function.text, _STRONG))
     verbatim = function.text
-    tidy = _black(renamed)
+    tidy = black_of(renamed)
     size = len(function.tokens)
 
-    yield "as it is", _whole(verbatim, size)
-    yield "black", _whole(_black(verbatim), size)
-    yield "renamed, minified layout", _whole(renamed, size)
-    yield "renamed, black", _whole(tidy, size)
-    yield "renamed alone, black", _whole(_black(alone), size)
-    yield "strong minify, black", _whole(_black(strong), size)
+    yield "as it is", whole(verbatim, size)
+    yield "black", whole(black_of(verbatim), size)
+    yield "renamed, minified layout", whole(renamed, size)
+    yield "renamed, black", whole(tidy, size)
+    yield "renamed alone, black", whole(black_of(alone), size)
+    yield "strong minify, black", whole(black_of(strong), size)
     yield (
         "all names and attributes renamed, black",
-        _whole(_black(_edit(verbatim, _rename_all, rng)), size),
+        whole(black_of(edited(verbatim, rename_all, rng)), size),
     )
     for base, text in (("verbatim", verbatim), ("renamed", tidy)):
-        yield f"{base}, a comment on each line", _whole(_try(_commented, text, rng), size)
+        yield f"{base}, a comment on each line", whole(attempt(_commented, text, rng), size)
         for period in (5, 2, 1):
-            edit = _dead_code(period, lambda rng: "_ = 0")
-            yield f"{base}, `_ = 0` after {period} statements", _whole(_edit(text, edit, rng), size)
-        edit = _dead_code(2, _junk)
-        yield f"{base}, varied dead code after 2", _whole(_edit(text, edit, rng), size)
-        yield f"{base}, assignments reordered", _whole(_edit(text, _reorder, rng), size)
-        yield f"{base}, for as while", _whole(_edit(text, _for_as_while, rng), size)
-        yield f"{base}, if/else swapped", _whole(_edit(text, _swap_branches, rng), size)
-        yield f"{base}, first half in chat", _in_chat(_lines(text, 0, 0.5), rng, size // 2)
-        yield f"{base}, second half in chat", _in_chat(_lines(text, 0.5, 1), rng, size // 2)
-        yield f"{base}, both ends cut, in chat", _in_chat(_characters(text), rng, size // 2)
-        yield f"{base}, unfenced in chat", _in_chat(text, rng, size)
+            edit = dead_code(period, lambda rng: "_ = 0")
+            yield f"{base}, `_ = 0` after {period} statements", whole(edited(text, edit, rng), size)
+        edit = dead_code(2, _junk)
+        yield f"{base}, varied dead code after 2", whole(edited(text, edit, rng), size)
+        yield f"{base}, assignments reordered", whole(edited(text, reorder, rng), size)
+        yield f"{base}, for as while", whole(edited(text, for_as_while, rng), size)
+        yield f"{base}, if/else swapped", whole(edited(text, swap_branches, rng), size)
+        yield f"{base}, first half in chat", in_chat(_lines(text, 0, 0.5), rng, size // 2)
+        yield f"{base}, second half in chat", in_chat(_lines(text, 0.5, 1), rng, size // 2)
+        yield f"{base}, both ends cut, in chat", in_chat(_characters(text), rng, size // 2)
+        yield f"{base}, unfenced in chat", in_chat(text, rng, size)
         for tag in ("python", "", "text", "java"):
             fence = f"fenced as {tag}" if tag else "fenced without tag"
-            yield f"{base}, {fence}", _in_chat(text, rng, size, fence=tag)
+            yield f"{base}, {fence}", in_chat(text, rng, size, fence=tag)
 
 
-def _whole(text: str | None, tokens: int) -> Copy:
+def whole(text: str | None, tokens: int) -> Copy:
     return Copy(text, 0, len(text.encode()), tokens) if text else Copy(text)
 
 
-def _in_chat(text: str | None, rng: random.Random, tokens: int, fence: str | None = None) -> Copy:
+def in_chat(text: str | None, rng: random.Random, tokens: int, fence: str | None = None) -> Copy:
     if not text:
         return Copy(text)
     before, after = rng.choice(((0, 1), (2, 3), (0, 3), (2, 1)))
@@ -373,7 +258,7 @@ def _in_chat(text: str | None, rng: random.Random, tokens: int, fence: str | Non
     return Copy(opening + body + closing, begin, begin + len(body.encode()), tokens)
 
 
-def _try(make: Callable[..., str], *arguments: object) -> str | None:
+def attempt(make: Callable[..., str], *arguments: object) -> str | None:
     """What `make` gives if it is valid code, else None."""
     if None in arguments:
         return None
@@ -385,11 +270,11 @@ def _try(make: Callable[..., str], *arguments: object) -> str | None:
     return text
 
 
-def _black(text: str | None) -> str | None:
-    return _try(lambda code: black.format_str(code, mode=black.Mode()), text)
+def black_of(text: str | None) -> str | None:
+    return attempt(lambda code: black.format_str(code, mode=black.Mode()), text)
 
 
-def _edit(
+def edited(
     text: str | None, edit: Callable[[ast.Module, random.Random], bool], rng: random.Random
 ) -> str | None:
     """The code after `edit` of its tree, ``""`` if that found nothing to do."""
@@ -398,15 +283,15 @@ def _edit(
     tree = ast.parse(text)
     if not edit(tree, rng):
         return ""
-    return _black(_try(lambda: ast.unparse(ast.fix_missing_locations(tree))))
+    return black_of(attempt(lambda: ast.unparse(ast.fix_missing_locations(tree))))
 
 
-def _rename_all(tree: ast.Module, rng: random.Random) -> bool:
+def rename_all(tree: ast.Module, rng: random.Random) -> bool:
     """Every name but keywords and builtins, attributes and keyword arguments as well."""
     names: dict[str, str] = {}
 
     def new(name: str) -> str:
-        if name in _KEPT_NAMES or name == "*":
+        if name in KEPT_NAMES or name == "*":
             return name
         if name not in names:
             while (made := "_".join(rng.choices(_WORDS, k=2))) in names.values():
@@ -434,7 +319,7 @@ def _commented(text: str, rng: random.Random) -> str:
     return "\n".join(lines)
 
 
-def _blocks(tree: ast.Module) -> list[list[ast.stmt]]:
+def blocks_of(tree: ast.Module) -> list[list[ast.stmt]]:
     return [
         block
         for node in ast.walk(tree)
@@ -443,12 +328,12 @@ def _blocks(tree: ast.Module) -> list[list[ast.stmt]]:
     ]
 
 
-def _dead_code(
+def dead_code(
     period: int, statement: Callable[[random.Random], str]
 ) -> Callable[[ast.Module, random.Random], bool]:
     def edit(tree: ast.Module, rng: random.Random) -> bool:
         seen = 0
-        for block in _blocks(tree):
+        for block in blocks_of(tree):
             grown = []
             for old in block:
                 grown.append(old)
@@ -474,10 +359,10 @@ def _junk(rng: random.Random) -> str:
     )
 
 
-def _reorder(tree: ast.Module, rng: random.Random) -> bool:
+def reorder(tree: ast.Module, rng: random.Random) -> bool:
     """Runs of assignments in a random order that keeps what each reads and writes."""
     has_changed = False
-    for block in _blocks(tree):
+    for block in blocks_of(tree):
         start = 0
         while start < len(block):
             end = start
@@ -532,9 +417,9 @@ def _depends(
     )
 
 
-def _for_as_while(tree: ast.Module, rng: random.Random) -> bool:
+def for_as_while(tree: ast.Module, rng: random.Random) -> bool:
     has_changed = False
-    blocks = _blocks(tree)
+    blocks = blocks_of(tree)
     for number, block in reversed(list(enumerate(blocks))):  # inner loops first
         for place, loop in reversed(list(enumerate(block))):
             if not isinstance(loop, ast.For) or loop.orelse:
@@ -552,7 +437,7 @@ def _for_as_while(tree: ast.Module, rng: random.Random) -> bool:
     return has_changed
 
 
-def _swap_branches(tree: ast.Module, rng: random.Random) -> bool:
+def swap_branches(tree: ast.Module, rng: random.Random) -> bool:
     has_changed = False
     for node in ast.walk(tree):
         is_chain = isinstance(node, ast.If) and [type(n) for n in node.orelse] == [ast.If]
