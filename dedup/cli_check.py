@@ -50,6 +50,9 @@ class Format(StrEnum):
     github = "github"
 
 
+_FORMATS: Final = {".html": Format.html, ".sarif": Format.sarif}
+
+
 @dataclass(frozen=True, slots=True)
 class _Checked:
     """A text and the verdict on it; none if it could not be read, and then why."""
@@ -88,11 +91,12 @@ def check(
         ),
     ] = None,
     format: Annotated[
-        Format,
+        Format | None,
         typer.Option(
-            help="How to print verdicts: html is one page, sarif and github are for code hosts."
+            help="How to print verdicts: html is one page, sarif and github are for code hosts. "
+            "If not given, by the name of OUT, else text."
         ),
-    ] = Format.text,
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="OUT", help="Write verdicts to a file instead."),
@@ -127,6 +131,7 @@ def check(
     names = files or ["-"]
     if prompt == "-" and "-" in names:
         raise typer.BadParameter("standard input can be the prompt or a text, not both")
+    form = _format_of(output, format)
     rules = Policy.load(policy)
     request = None if prompt is None else read_text(prompt)
     known = None if baseline is None else Baseline.load(baseline)
@@ -139,13 +144,13 @@ def check(
         with output_to(output) as stream, progress(len(names)) as track:
             checked = run.judged(track(names, lambda: ""))
             shown = (one for one in checked if not quiet or _is_worth_saying(one))
-            if format is Format.text:
+            if form is Format.text:
                 columns = min(_MAX_COLUMNS, shutil.get_terminal_size((80, 24)).columns)
                 pieces = _texts(shown, originals, wants_colour(stream), columns)
-            elif format in (Format.json, Format.jsonl):
-                pieces = _objects(shown, 2 if format is Format.json else None)
+            elif form in (Format.json, Format.jsonl):
+                pieces = _objects(shown, 2 if form is Format.json else None)
             else:
-                pieces = _report(format, checked, originals, about)
+                pieces = _report(form, checked, originals, about)
             for piece in pieces:
                 stream.write(piece)
                 stream.flush()
@@ -160,6 +165,13 @@ def check(
     if write_baseline is not None:
         run.accept_all(write_baseline)
     return run.status
+
+
+def _format_of(output: Path | None, format: Format | None) -> Format:
+    named = _FORMATS.get(output.suffix.lower()) if output else None
+    if format and named and format is not named:
+        raise typer.BadParameter(f"--format {format} does not go with {output}")
+    return format or named or Format.text
 
 
 class _Run:

@@ -15,8 +15,7 @@ def test_page_shows_both_sides_of_a_renamed_function(
     timetable: Path,
     tmp_path: Path,
 ) -> None:
-    ran = run("check", ANSWER, "--index", "t.idx", "--source", timetable, "--format", "html",
-              "-o", "report.html")  # fmt: skip
+    ran = run("check", ANSWER, "--index", "t.idx", "--source", timetable, "-o", "report.html")
     assert (ran.status, ran.out, ran.err) == (1, "", "")
     page = (tmp_path / "report.html").read_text()
     assert page.startswith("<!DOCTYPE html>")
@@ -39,6 +38,15 @@ def test_report_counts_what_could_not_be_read(
     assert ran.status == 2
     assert ran.err.startswith("dedup: error: gone.txt: No such file or directory")
     assert "copy.txt" in ran.out and "gone.txt" in ran.out
+
+
+def test_name_of_the_output_says_the_format_and_must_not_contradict_it(
+    run: Run, books: Path, tmp_path: Path
+) -> None:
+    assert run("check", "copy.txt", "--index", books, "-o", "a.sarif").status == 1
+    assert json.loads((tmp_path / "a.sarif").read_text())["version"] == "2.1.0"
+    wrong = run("check", "copy.txt", "--index", books, "-o", "a.html", "--format", "json")
+    assert "--format json does not go with a.html" in wrong.err
 
 
 def test_sarif_names_rule_file_and_lines(run: Run, books: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from strategies import match, texts, texts_with_matches
 
 from dedup.errors import Blocked
@@ -240,6 +241,23 @@ def test_redaction_withholds_every_span_and_nothing_else(drawn: tuple[str, list[
     assert verdict.text.replace("\0", "").encode() == kept
     assert verdict.text.count("\0") <= len(matches)
     assert ("\0" in verdict.text) == bool(matches)
+
+
+@given(texts_with_matches(), st.data())
+def test_accepted_rulings_are_exempted_and_the_rest_decides(
+    drawn: tuple[str, list[Match]], data: st.DataObject
+) -> None:
+    query, matches = drawn
+    policy = Policy("test", (act("redact", owner=("Acme",)), act("block")))
+    verdict = policy.judge(query, matches, index_generation=3)
+    known = [data.draw(st.booleans()) for _ in verdict.rulings]
+    accepted = policy.accept(query, verdict, known)
+    left = [one.match for one, is_known in zip(verdict.rulings, known, strict=True) if not is_known]
+    alone = policy.judge(query, left, index_generation=3)
+    assert accepted.rulings == alone.rulings
+    assert (accepted.action, accepted.text) == (alone.action, alone.text)
+    assert {ruling.rule for ruling in accepted.exempted} <= {"baseline"}
+    assert len(accepted.exempted) == sum(known)
 
 
 @pytest.mark.parametrize(

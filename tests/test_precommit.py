@@ -6,6 +6,7 @@ from a clone of this repository, as a user's would, which takes minutes.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -79,6 +80,14 @@ def refuses_a_copy(folder: Path, repo: dict[str, Any]) -> None:
 @needs_tools
 def test_manifest_is_one() -> None:
     done = run(*PRE_COMMIT, "validate-manifest", MANIFEST, folder=ROOT, env=dict(os.environ))
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@needs_tools
+def test_configuration_in_the_readme_is_one(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "config.yaml").write_text(block)
+    done = run(*PRE_COMMIT, "validate-config", "config.yaml", folder=tmp_path, env=dict(os.environ))
     assert (done.returncode, done.stdout) == (0, "")
 
 
