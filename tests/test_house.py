@@ -247,7 +247,7 @@ FILE_CALLS = {
 
 
 @pytest.mark.parametrize(
-    "module", ["exchange", "index", "manifest", "merging", "snapshot", "writer"]
+    "module", ["draft", "exchange", "index", "manifest", "merging", "snapshot", "writer"]
 )
 def test_files_of_an_index_are_touched_through_its_storage_only(module: str) -> None:
     tree = ast.parse((PACKAGE / f"{module}.py").read_text())
