@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "align.h"
@@ -16,6 +17,7 @@ namespace dedup {
 struct Query {
   uint32_t view = kTextView;
   Sequence sequence;
+  std::string_view text;
   const std::vector<uint32_t>* starts = nullptr;  // bytes of the tokens
   const std::vector<uint32_t>* ends = nullptr;
   const Lexemes* lexemes = nullptr;  // of the code views
@@ -26,6 +28,10 @@ struct Query {
   std::vector<bool> supplied;          // tokens that repeat the prompt; empty without one
 
   uint32_t size() const { return sequence.size(); }
+  // What a token is made of, as it stands in the text.
+  std::string_view written(uint32_t token) const {
+    return text.substr((*starts)[token], (*ends)[token] - (*starts)[token]);
+  }
   Fingerprints fingerprints() const { return {sequence.fingerprints.data(), sequence.size()}; }
 };
 

@@ -33,6 +33,10 @@ uint32_t overlap(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
   return from < to ? to - from : 0;
 }
 
+bool has_digit(std::string_view word) {
+  return std::ranges::any_of(word, [](char c) { return c >= '0' && c <= '9'; });
+}
+
 }  // namespace
 
 // Fragments of one document that lie together, while they are being gathered.
@@ -188,6 +192,7 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
     throw ArgumentError("search: the query has over 2^32 tokens; cut it");
   }
   Query words;
+  words.text = text;
   words.starts = &tokens.starts;
   words.ends = &tokens.ends;
   key_tokens(tokens, key_, words.sequence);
@@ -202,6 +207,7 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
     Query query;
     query.view = view;
     query.lexemes = &own;
+    query.text = text;
     query.starts = &own.starts;
     query.ends = &own.ends;
     for (const UnitInfo& unit : units) query.units.push_back(unit.tokens);
@@ -283,7 +289,7 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage,
     all += idf;
     if (hit[i]) shared += idf;
     match.matched += hit[i];
-    if (hit[i] && query.view == kTextView) {
+    if (hit[i] && query.view == kTextView && !has_digit(query.written(passage.query_from + i))) {
       words.insert(query.sequence.values[passage.query_from + i]);
     }
   }

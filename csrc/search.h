@@ -38,8 +38,9 @@ struct Match {
   uint32_t sources = 1;    // documents in which this passage of the query was found
   uint32_t owners = 1;     // different owners of these, or corpora where no owner is known
   bool supplied = false;   // the prompt held this passage already
-  // Different words that were matched; of the code views, different shingles of five matched
-  // tokens. Few where the passage repeats itself: a table, a row of assignments.
+  // Different words that were matched, those with digits aside; of the code views, different
+  // shingles of five matched tokens. Few where the passage repeats itself, or counts: a table, a
+  // row of assignments.
   uint32_t distinct = 0;
 
   Agreement code;                          // of the code views

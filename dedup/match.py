@@ -78,9 +78,9 @@ class Match:
     lines : tuple of int
         First and last line of the passage in the document, from 1; ``(0, 0)`` if it is no code.
     distinct : int
-        Different words that are equal on both sides; of code, different shingles of five equal
-        tokens, whatever they are named. Far fewer than ``tokens`` where the passage repeats itself,
-        as tables and rows of assignments do.
+        Different words that are equal on both sides, those with digits aside; of code, different
+        shingles of five equal tokens, whatever they are named. Far fewer than ``tokens`` where the
+        passage repeats itself or counts, as tables and rows of assignments do.
     shared_names : int
         Different names and literals that are the same on both sides, common ones (``self``,
         ``get``) left out: what a renaming left, and what unrelated code does not have. Views of

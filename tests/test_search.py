@@ -210,3 +210,13 @@ def test_long_copy_with_edits_is_covered_whole(index: Index) -> None:
     query = " ".join(copied)
     covered = sum(m.query_span.end - m.query_span.start for m in index.search(query))
     assert covered >= 0.98 * len(query)
+
+
+def test_numbers_are_not_counted_as_different_words(tmp_path: Path) -> None:
+    counting = " ".join(str(number) for number in range(1, 60))
+    with Index.create(tmp_path / "i", key=None) as index:
+        index.add([Document("counting", f"Rows are numbered: {counting}.")])
+        index.commit()
+        [match] = index.search(f"id,name\n{counting}\n")
+    assert match.tokens == 59
+    assert match.distinct == 0
