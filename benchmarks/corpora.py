@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Final, Literal
 
-from dedup.document import is_binary
+from dedup.encoding import is_binary
 
 Kind = Literal["text", "code"]
 

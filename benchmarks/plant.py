@@ -10,8 +10,9 @@ documents of both corpora, as files, zipped JSON lines, Parquet, a tar and a zip
 it plants passages of the books (in texts) and functions of the library (in Python files). ``scan``
 scans them twice, the second time killed with SIGKILL half-way and resumed, and says whether both
 came to the same bytes. ``judge`` compares the rows with what was planted. What else was found is
-told by itself: a match that holds a long run of the protected text word by word is a copy that the
-packages brought along; the rest is listed in FILE with both sides, to be judged by a person.
+told by itself: licence notices, rows of numbers, and what holds a long run of the protected text
+word by word, which are copies that the packages brought along; the rest is listed in FILE with both
+sides, to be judged by a person.
 
 A passage has 60 to 300 words, a function 60 to 300 tokens. Found: a match names the right document
 and covers half of the plant. Same seed and packages, same plants.
@@ -403,6 +404,9 @@ class Passage:
 
     @property
     def kind(self) -> str:
+        tokens = _TOKEN.findall(self.query)
+        if 2 * sum(token[0].isdigit() for token in tokens) > len(tokens):
+            return "rows of numbers"
         if len(_NOTICE.findall(self.query)) >= _NOTICE_WORDS:
             return "licence notices"
         return "copies" if self.shared >= TRUE_COPY_TOKENS else "others"
@@ -525,7 +529,7 @@ def _print_precision(
                 apart.setdefault(name, []).append(group)
     judged = list(_judged(apart, work))
     print(f"{on_plants} passages lie on plants, {len(judged)} elsewhere:")
-    for kind in ("copies", "licence notices", "others"):
+    for kind in ("copies", "licence notices", "rows of numbers", "others"):
         here = [one for one in judged if one.kind == kind]
         actions = Counter(one.action for one in here)
         documents = len({one.document for one in here})

@@ -18,7 +18,7 @@ exact: the Jaccard similarity of every pair, of 5-grams of words as Python's ``\
 documents joined where it reaches the threshold. Counted are pairs of documents in one cluster.
 
 passages: the truth is the suffix array of the words (pydivsufsort): a word repeats if it stands in
-50 words that occur twice.
+50 words that occur twice, at places that do not overlap.
 """
 
 import argparse
@@ -36,6 +36,7 @@ from itertools import chain, combinations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dedup import _core
 
@@ -307,14 +308,29 @@ def repeated_words(texts: Sequence[str]) -> tuple[int, int]:
     array[array < 0] += len(words) + len(ends)
     suffixes = divsufsort(array)
     common = kasai(array, suffixes)
-    longest = np.zeros(len(array) + 1, np.int64)
-    longest[suffixes] = common[: len(suffixes)]
-    longest[suffixes[1:]] = np.maximum(longest[suffixes[1:]], common[: len(suffixes) - 1])
-    change = np.zeros(len(array) + 1, np.int64)
-    starts = np.flatnonzero(longest >= MIN_TOKENS)
-    np.add.at(change, starts, 1)
-    np.add.at(change, starts + MIN_TOKENS, -1)
+    # Suffixes in a row that have MIN_TOKENS words in common begin with one window.
+    is_same = common[: len(suffixes) - 1] >= MIN_TOKENS
+    group = np.concatenate([[0], np.cumsum(~is_same)])
+    order = np.lexsort((suffixes, group))
+    starts, group = suffixes[order].astype(np.int64), group[order]
+    change = np.zeros(len(array) + MIN_TOKENS, np.int64)
+    for places in np.split(starts, np.flatnonzero(np.diff(group)) + 1):
+        taken = apart(places) if len(places) > 1 else places
+        if len(taken) > 1:
+            change[taken] += 1
+            change[taken + MIN_TOKENS] -= 1
     return len(array) - len(ends), int(np.count_nonzero(np.cumsum(change)))
+
+
+def apart(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The places but for those that overlap one before that was taken."""
+    if (np.diff(places) >= MIN_TOKENS).all():
+        return places
+    taken = [int(places[0])]
+    for place in places.tolist():
+        if place >= taken[-1] + MIN_TOKENS:
+            taken.append(place)
+    return np.array(taken)
 
 
 def passages(path: Path, megabytes: float, folder: Path) -> None:

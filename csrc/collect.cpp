@@ -21,9 +21,9 @@ constexpr uint32_t kLongTokens = 512;
 constexpr int32_t kSeedReach = 4;      // diagonals a screen tries around a tile hit
 constexpr int32_t kWindowReach = 20;   // and around two windows that agree
 constexpr uint32_t kWindowPause = 16;  // tokens until the same place is screened again for a window
-// For each seed that a query looks up, so many of the index go into the filter: it is there when
-// two thirds of an index were looked up, which until then takes twice as long.
-constexpr uint64_t kFilterShare = 2;
+// For each seed that a query looks up, so many of the segment go into its filter: it is there when
+// as many were looked up as the segment has, and searches take up to twice as long until then.
+constexpr uint64_t kFilterShare = 1;
 // Of the postings that the table of a segment with removed documents does not keep, so many are
 // looked at for living ones: bounds what a probe costs until a merge tidies up.
 constexpr uint32_t kMaxBeyond = 1024;

@@ -145,8 +145,10 @@ def _is_header(header: bytes) -> bool:
     except ValueError:
         return False
     others = header[:148] + b" " * 8 + header[156:]
-    signed = sum(byte - 256 if byte > 127 else byte for byte in others)  # of some old writers
-    return stated in (sum(others), signed)
+    if stated == sum(others):
+        return True
+    # Some old writers took bytes for signed.
+    return stated == sum(byte - 256 if byte > 127 else byte for byte in others)
 
 
 def _number(field: bytes) -> int:

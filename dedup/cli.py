@@ -13,6 +13,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from dedup import __version__
+from dedup.cli_background import index_background
 from dedup.cli_calibrate import calibrate_command
 from dedup.cli_check import check
 from dedup.cli_index import index_app
@@ -34,6 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(index_app, name="index", no_args_is_help=True)
+index_app.command("background")(index_background)
 app.command()(check)
 app.command()(serve)
 app.command("scan")(scan_command)

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -28,14 +27,11 @@ from dedup.cli_options import (
     TextFieldOption,
     engine_of,
     index_app,
-    keys_of,
-    made_or_loaded,
+    opened_or_made,
     reading_of,
 )
 from dedup.expiry import parse_date
-from dedup.index import Index, IndexInfo
-from dedup.key import Key
-from dedup.manifest import MANIFEST
+from dedup.index import IndexInfo
 from dedup.partition import partitions
 from dedup.report import printable
 from dedup.source import Document, SourceNote, SourceProblem, summed
@@ -123,7 +119,7 @@ def index_add(
         tally.tell_notes()
         print_error(f"{index}: nothing added, as no document could be read; check the sources")
         return _FAILED
-    with _open_for_adding(index, key, no_key) as opened, progress() as track:
+    with opened_or_made(index, key, no_key) as opened, progress() as track:
         before = opened.info().documents
         more = list(itertools.islice(tasks, 1))
         tasks = itertools.chain(first, more, tasks)
@@ -154,16 +150,6 @@ def _bytes(text: str) -> int:
     if not size:
         raise typer.BadParameter(f"--memory: {text!r} is no size; expected one as 512M or 2G")
     return size
-
-
-def _open_for_adding(index: Path, keys: list[Path] | None, no_key: bool) -> Index:
-    if (index / MANIFEST).exists():
-        return Index.open(index, key=keys_of(keys, no_key), writable=True)
-    if not keys or no_key:
-        given = keys_of(keys, no_key)
-    else:
-        given = [made_or_loaded(keys[0]), *map(Key.load, keys[1:])]
-    return Index.create(index, key=given)
 
 
 class _Tally:

@@ -11,7 +11,15 @@ import typer
 
 from dedup.baseline import Baseline
 from dedup.calibration import Calibration, Share, calibrate, everything, judged
-from dedup.cli_options import JobsOption, KeyOption, NoKeyOption, RayOption, engine_of, keys_of
+from dedup.cli_options import (
+    BackgroundOption,
+    JobsOption,
+    KeyOption,
+    NoKeyOption,
+    RayOption,
+    engine_of,
+    keys_of,
+)
 from dedup.policy import Policy
 from dedup.report import printable
 from dedup.scan import scan
@@ -44,10 +52,7 @@ def calibrate_command(
     policy: Annotated[
         str, typer.Option(metavar="P", help="strict, balanced, lenient, or a TOML file.")
     ] = "balanced",
-    background: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="INDEX", help="What is permitted; may be repeated."),
-    ] = None,
+    background: BackgroundOption = None,
     rate: Annotated[
         float, typer.Option(metavar="SHARE", help="How many of them may be stopped.")
     ] = 0.001,

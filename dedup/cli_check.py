@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,8 +13,9 @@ import typer
 
 from dedup.baseline import Baseline, Census
 from dedup.cli_add import failed_parses
-from dedup.cli_options import FailOn, KeyOption, NoKeyOption, fails, keys_of
+from dedup.cli_options import BackgroundOption, FailOn, KeyOption, NoKeyOption, fails, keys_of
 from dedup.errors import SourceError
+from dedup.explanation import Explanation, explain, explanation_text
 from dedup.filter import Filter
 from dedup.index import Index
 from dedup.originals import Originals
@@ -55,12 +57,13 @@ _FORMATS: Final = {".html": Format.html, ".sarif": Format.sarif}
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """A text and the verdict on it; none if it could not be read, and then why."""
+    """A text, the verdict on it, none if it could not be read, and then why."""
 
     name: str
     text: str
     verdict: Verdict | None
     error: str = ""
+    explanation: Explanation | None = None
 
     def row(self, *, excerpts: bool = False) -> dict[str, Any]:
         """As a scan would write it."""
@@ -83,6 +86,7 @@ def check(
         str | None,
         typer.Option(metavar="FILE", help="The request; what it supplied itself is exempt."),
     ] = None,
+    background: BackgroundOption = None,
     source: Annotated[
         list[str] | None,
         typer.Option(
@@ -97,6 +101,13 @@ def check(
             "If not given, by the name of OUT, else text."
         ),
     ] = None,
+    explained: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Tell why: seeds and places found, passages weighed, and what each rule misses.",
+        ),
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="OUT", help="Write verdicts to a file instead."),
@@ -132,13 +143,19 @@ def check(
     if prompt == "-" and "-" in names:
         raise typer.BadParameter("standard input can be the prompt or a text, not both")
     form = _format_of(output, format)
+    if explained and form not in (Format.text, Format.json, Format.jsonl):
+        raise typer.BadParameter("--explain goes with --format text, json or jsonl")
     rules = Policy.load(policy)
     request = None if prompt is None else read_text(prompt)
     known = None if baseline is None else Baseline.load(baseline)
-    with Index.open(index, key=keys_of(key, no_key)) as opened:
+    keys = keys_of(key, no_key)
+    with ExitStack() as stack:
+        opened = stack.enter_context(Index.open(index, key=keys))
+        permitted = [stack.enter_context(Index.open(one, key=keys)) for one in background or ()]
         if opened.snapshot.is_empty:
             print_warning(f"{index} holds no document; everything passes")
-        run = _Run(Filter(opened, rules), request, known, fail_on, quiet)
+        filter = Filter(opened, rules, background=permitted)
+        run = _Run(filter, request, known, fail_on, quiet, explained)
         originals = Originals(opened, source or [], print_warning)
         about = (str(index), rules.name)
         with output_to(output) as stream, progress(len(names)) as track:
@@ -184,6 +201,7 @@ class _Run:
         baseline: Baseline | None,
         fail_on: FailOn,
         is_quiet: bool,
+        is_explaining: bool,
     ) -> None:
         self.status = 0
         self.census = Census(baseline)
@@ -192,6 +210,7 @@ class _Run:
         self._baseline = baseline
         self._fail_on = fail_on
         self._is_quiet = is_quiet
+        self._is_explaining = is_explaining
 
     def judged(self, names: Iterable[str]) -> Iterator[_Checked]:
         """Each text with its verdict; what cannot be judged is told as it comes."""
@@ -213,7 +232,10 @@ class _Run:
             verdict = self._filter.check(text, self._prompt)
             if self._baseline is not None:
                 verdict = self._baseline.accept(name, text, verdict, self._filter.policy)
-            checked = _Checked(name, text, verdict)
+            explanation = None
+            if self._is_explaining and not verdict.error:
+                explanation = self._explained(text)
+            checked = _Checked(name, text, verdict, explanation=explanation)
             self.census.see(checked.row())
             if verdict.error:
                 print_error(f"{name}: the check could not be made: {verdict.error}")
@@ -221,6 +243,11 @@ class _Run:
             elif fails(verdict.action, self._fail_on):
                 self.status = self.status or 1
             yield checked
+
+    def _explained(self, text: str) -> Explanation:
+        index, policy = self._filter.index, self._filter.policy
+        background = [other.snapshot.session() for other in self._filter.background]
+        return explain(text, index.snapshot.session(self._prompt, background), policy)
 
     def accept_all(self, path: Path) -> None:
         """Write what was found as the baseline of later runs."""
@@ -251,13 +278,19 @@ def _texts(
                 width=width,
             )
             yield report if is_first else f"\n{report}"
+            if one.explanation is not None:
+                yield "\n"
+                yield from explanation_text(one.explanation, one.text)
             is_first = False
 
 
 def _objects(checked: Iterable[_Checked], indent: int | None) -> Iterator[str]:
     for one in checked:
         if one.verdict is not None:
-            yield as_json(one.verdict.to_dict(one.name), indent)
+            told = one.verdict.to_dict(one.name)
+            if one.explanation is not None:
+                told["explanation"] = one.explanation.to_dict()
+            yield as_json(told, indent)
 
 
 def _report(

@@ -12,11 +12,14 @@ import typer
 from dedup.document import Document
 from dedup.encoding import Encoding
 from dedup.engine import Engine, LocalEngine
+from dedup.index import Index
 from dedup.key import Key
+from dedup.manifest import MANIFEST
 from dedup.reading import Reading
 from dedup.report import printable
 
 __all__ = [
+    "BackgroundOption",
     "CorpusOption",
     "DocumentOption",
     "EncodingOption",
@@ -39,6 +42,7 @@ __all__ = [
     "index_app",
     "keys_of",
     "made_or_loaded",
+    "opened_or_made",
     "reading_of",
 ]
 
@@ -74,6 +78,12 @@ OwnerOption = Annotated[
 LicenceOption = Annotated[
     list[str] | None,
     typer.Option("--licence", metavar="PATTERN", help="Documents under these licences."),
+]
+BackgroundOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--background", metavar="INDEX", help="An index of what is permitted; may be repeated."
+    ),
 ]
 JobsOption = Annotated[
     int | None,
@@ -202,3 +212,14 @@ def made_or_loaded(path: Path) -> Key:
         f"dedup: made the key {printable(str(path))}; keep it, without it the index is of no use\n"
     )
     return key
+
+
+def opened_or_made(index: Path, keys: list[Path] | None, no_key: bool) -> Index:
+    """The index, for writing; made if it is missing, and so is a key that is named."""
+    if (index / MANIFEST).exists():
+        return Index.open(index, key=keys_of(keys, no_key), writable=True)
+    if not keys or no_key:
+        given = keys_of(keys, no_key)
+    else:
+        given = [made_or_loaded(keys[0]), *map(Key.load, keys[1:])]
+    return Index.create(index, key=given)

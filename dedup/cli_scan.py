@@ -16,6 +16,7 @@ import typer
 
 from dedup.baseline import Baseline, Census
 from dedup.cli_options import (
+    BackgroundOption,
     EncodingOption,
     FailOn,
     FieldOption,
@@ -85,10 +86,7 @@ def scan_command(
     policy: Annotated[
         str, typer.Option(metavar="P", help="strict, balanced, lenient, or a TOML file.")
     ] = "balanced",
-    background: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="INDEX", help="What is permitted; may be repeated."),
-    ] = None,
+    background: BackgroundOption = None,
     format: Annotated[
         Format | None, typer.Option(help="What to write, if the name of OUT does not say it.")
     ] = None,

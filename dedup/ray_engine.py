@@ -1,8 +1,9 @@
 """Work spread over a Ray cluster: an Engine whose workers are actors on its machines.
 
 Ray Data wants all its items before it starts, and fails as a whole when one of them keeps killing
-its worker; an Engine takes endless tasks and answers ``Lost``. So this one stands on the actors
-that Ray Data stands on too. (In a pipeline of Ray Data itself use ``arrow.ArrowScanner``.)
+its worker; ``ray.util.ActorPool`` replaces no worker. An Engine takes endless tasks and answers
+``Lost``, so this one stands on the actors that both stand on. (In a pipeline of Ray Data itself use
+``arrow.ArrowScanner``.)
 
 Every machine needs dedup itself, of the same version, and sees the sources and the index under the
 same paths.

@@ -37,6 +37,10 @@ _MARK: Final = re.compile(
 )
 
 
+class _NoText(ValueError):
+    """A row has no field for the text."""
+
+
 class RowReader:
     """Makes Documents of the rows of an item.
 
@@ -54,6 +58,8 @@ class RowReader:
         self._looked_at = {
             name for of in self._fields.values() for field in of for name in _outer(field)
         }
+        self._names = sorted(self._looked_at)
+        self._decoder: Any = None
 
     def looked_at(self, names: Collection[str]) -> list[str]:
         """Which of these fields say anything.
@@ -77,25 +83,36 @@ class RowReader:
         """
         import msgspec  # here, so that `import dedup` stays quick
 
+        if self._decoder is None:
+            self._decoder = self._made()
         try:
-            raw = msgspec.json.decode(row, type=dict[str, msgspec.Raw])
-            values = {key: msgspec.json.decode(raw[key]) for key in self._looked_at & raw.keys()}
+            said = msgspec.structs.astuple(self._decoder.decode(row))
+            values = {
+                name: value
+                for name, value in zip(self._names, said, strict=True)
+                if value is not None
+            }
+            return self.of_values(values, number)
         except UnicodeDecodeError:
             raise ValueError(_bad_byte(row)) from None
         except (msgspec.MsgspecError, RecursionError) as error:
-            said = (
+            kind = (
                 "not a row of JSON lines, one object a line" if self._unit == "line" else "no row"
             )
-            raise ValueError(f"{said}: {error}") from None
-        return self.of_values(values, number, raw)
+            raise ValueError(f"{kind}: {error}") from None
+        except _NoText:
+            raise _NoText(self._no_text(msgspec.json.decode(row, type=dict[str, Any]))) from None
 
-    def of_values(
-        self,
-        values: Mapping[str, object],
-        number: int | None,
-        names: Collection[str] | None = None,
-    ) -> Document:
-        """The document of a row by its values; ``names`` are all its fields, for messages.
+    def _made(self) -> Any:
+        """What decodes the fields that are looked at, and passes over the others."""
+        import msgspec
+
+        fields = [(f"field{n}", Any, None) for n in range(len(self._names))]
+        renamed = {f"field{n}": name for n, name in enumerate(self._names)}
+        return msgspec.json.Decoder(msgspec.defstruct("Row", fields, rename=renamed, gc=False))
+
+    def of_values(self, values: Mapping[str, object], number: int | None) -> Document:
+        """The document of a row by its values.
 
         Raises
         ------
@@ -104,7 +121,7 @@ class RowReader:
         """
         field, text = self._found(values, "text")
         if text is None:
-            raise ValueError(self._no_text(values if names is None else names))
+            raise _NoText(self._no_text(values))
         if isinstance(text, list) and all(isinstance(part, str) for part in text):
             text = "\n\n".join(text)
         if isinstance(text, bytes):

@@ -2,13 +2,18 @@
 
 import os
 import random
+import re
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command import Run
 from hypothesis import given
 from hypothesis import strategies as st
 from test_index import KEY, book_documents, files, paragraphs
@@ -184,6 +189,55 @@ def test_what_workers_left_of_an_add_cut_short_goes_with_the_next_commit(tmp_pat
         index.add_tasks(cut(paragraphs(6), 2), LocalEngine(2))
         index.commit()
         assert index.info().documents == 6
+    assert sorted(f.name for f in path.iterdir()) == ["LOCK", "MANIFEST", *sorted(files(path))]
+
+
+def test_the_command_says_the_same_whatever_the_number_of_jobs(tmp_path: Path, run: Run) -> None:
+    """Of sources with a file of another encoding, with an image, without a text, given twice."""
+    for name in ("prose", "code", "blank"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "blank" / "none.txt").write_text(" \n")
+    (tmp_path / "blank" / "image.png").write_bytes(b"\x89PNG\0\1\2")
+    (tmp_path / "prose" / "latin.txt").write_bytes("naïve".encode("latin-1") * 20)
+    (tmp_path / "prose" / "image.png").write_bytes(b"\x89PNG\0\1\2")
+    (tmp_path / "prose" / "book.txt").write_text(book_documents()[0].text)
+    (tmp_path / "code" / "heap.py").write_text(CODE)
+    (tmp_path / "code" / "empty.py").write_text("")
+    sources = ("prose", "blank", "code", "prose")
+    told = [run("index", "add", f"i{n}", *sources, "--no-key", "--jobs", n) for n in (1, 2)]
+    assert [ran.status for ran in told] == [2, 2]
+    assert told[0].err == told[1].err and "holds no text" in told[0].err
+    assert "prose: left out 2 binary files\n" in told[0].err
+    one, two = (re.sub(r"at [\d.]+ MB/s.*|\bi\d", "", ran.out) for ran in told)
+    assert one == two
+    assert files(tmp_path / "i1") == files(tmp_path / "i2")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_add_that_is_killed_is_made_good_by_the_next(tmp_path: Path, seed: int) -> None:
+    """The process and not its workers, which end by themselves; then it is run to its end."""
+    sources = tmp_path / "corpus"
+    for n in range(40):
+        (sources / f"{n % 4}").mkdir(parents=True, exist_ok=True)
+        heaps = "\n".join(CODE.replace("heap", f"heap{n}x{i}") for i in range(150))
+        (sources / f"{n % 4}" / f"{n}.py").write_text(heaps)
+    path = tmp_path / "i"
+    add = [sys.executable, "-m", "dedup", "index", "add", str(path), str(sources), "--no-key"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    process = subprocess.Popen([*add, "--jobs", "2"], env=environment)
+    until = time.monotonic() + 60
+    while not any(path.glob("segment-*")) and time.monotonic() < until:
+        time.sleep(0.02)
+    time.sleep(seed * 0.3)
+    process.kill()
+    process.wait()
+    with Index.open(path, key=None) as index:
+        assert index.info().documents in (0, 40)
+        index.verify()
+    assert subprocess.run([*add, "--jobs", "2"], env=environment).returncode == 0
+    with Index.open(path, key=None) as index:
+        assert index.info().documents == 40
+        index.verify()
     assert sorted(f.name for f in path.iterdir()) == ["LOCK", "MANIFEST", *sorted(files(path))]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command import Run
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import match
@@ -159,3 +160,29 @@ matches = st.builds(
 @given(rules, matches)
 def test_a_rule_fires_if_nothing_is_missed(rule: Rule, one: object) -> None:
     assert rule.fires_on(one) == (rule.misses(one) == [])
+
+
+# ---- dedup check --explain -----------------------------------------------------------------------
+
+
+def test_check_explains_in_text_and_json(run: Run, tmp_path: Path) -> None:
+    run("index", "add", tmp_path / "i", DATA / "books", "--no-key")
+    copy = DATA / "outputs/speech-with-copy.txt"
+    check = ("check", copy, "--index", tmp_path / "i", "--no-key", "--explain")
+    assert "text-run           no: run 15, min_run 24" in run(*check).out
+    [told] = [json.loads(line) for line in run(*check, "--format", "jsonl").out.splitlines()]
+    assert told["explanation"]["matches"][0]["rules"][-1]["misses"] == []
+    refused = run(*check, "--format", "html")
+    assert refused.status == 2
+    assert "--explain goes with --format text, json or jsonl" in refused.err
+
+
+def test_check_exempts_what_the_background_has(run: Run, tmp_path: Path) -> None:
+    for name in ("i", "permitted"):
+        run("index", "add", tmp_path / name, DATA / "books", "--no-key")
+    (tmp_path / "copy.txt").write_text(" ".join(WORDS[2000:2060]))
+    check = ("check", tmp_path / "copy.txt", "--index", tmp_path / "i", "--no-key", "--explain")
+    assert run(*check).status == 1
+    permitted = run(*check, "--background", tmp_path / "permitted")
+    assert permitted.status == 0
+    assert "exempt: background" in permitted.out

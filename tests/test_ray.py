@@ -274,6 +274,10 @@ def test_the_command_line_starts_its_own_cluster_and_is_quiet(corpus: Path) -> N
     assert (done.returncode, done.stderr) == (1, "")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) == 160 and {row["action"] for row in rows} <= {"block", "flag"}
+    for name, how in (("once", ["--jobs", "1"]), ("spread", ["--jobs", "2", "--ray", "local"])):
+        repeats = [*command, "repeats", str(corpus), "-o", f"{name}.jsonl", *how]
+        assert subprocess.run(repeats, env=environment, timeout=120).returncode == 0
+    assert Path("once.jsonl").read_bytes() == Path("spread.jsonl").read_bytes()
 
 
 def test_a_cluster_that_is_not_there_is_named() -> None:

@@ -117,7 +117,7 @@ def test_a_filter_that_meets_damage_is_given_up_and_searches_go_on(tmp_path: Pat
             assert index.search(query) == expected
         except FormatError:
             continue  # it needs this block
-        for _ in range(2000):
+        for _ in range(4000):
             assert index.search(query) == expected
         if not index.snapshot.segments[0].is_filtered[0]:
             return  # else the block is not one of the seed table

@@ -101,8 +101,9 @@ def build(texts: Path, threshold: float, processes: int) -> list[list[str]]:
         for path in [*Path(folder).glob("kept/*"), *Path(folder).glob("dropped/*")]:
             for line in path.read_text().splitlines():
                 row = json.loads(line)
-                if "minhash_cluster_id" in row["metadata"]:
-                    clusters[row["metadata"]["minhash_cluster_id"]].append(row["id"])
+                # -1 is of documents that are in none.
+                if (cluster := row["metadata"].get("minhash_cluster_id", -1)) >= 0:
+                    clusters[cluster].append(row["id"])
     return [cluster for cluster in clusters.values() if len(cluster) > 1]
 
 

@@ -5,14 +5,15 @@ so they may be a pipe, slow, or gone by then. A block is
 
     BLOCK.text          the texts in UTF-8, one after another
     BLOCK.offsets.npy   where each begins, and the end
-    BLOCK.ids           the ids as a JSON list
+    BLOCK.ids           the ids in UTF-8, likewise
+    BLOCK.id_offsets.npy
 """
 
-import json
+import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from itertools import accumulate
 from typing import Any, Final
 
@@ -31,7 +32,7 @@ __all__ = ["Block", "Corpus", "Texts", "gather", "texts_of"]
 _BLOCK_BYTES: Final = 32 << 20
 # What a task counts at least, as of a part that does not know its size.
 _LEAST_BYTES: Final = 4 << 20
-# Mappings kept open by whoever looks here and there.
+# Blocks kept open by whoever looks here and there.
 _OPEN_BLOCKS: Final = 64
 
 
@@ -113,8 +114,7 @@ class Texts:
 
     def id(self, number: int) -> str:
         """The id of a document."""
-        block = self._block(number)
-        return block.ids[number - block.first]
+        return self._block(number).id(number)
 
     def size(self, number: int) -> int:
         """The length of a text in bytes."""
@@ -123,15 +123,13 @@ class Texts:
 
     def content(self, number: int) -> int:
         """The hash of the words of a text."""
-        block = self._block(number)
-        return int(block.contents[number - block.first])
+        return self._block(number).content(number)
 
     def slice(self, number: int, start: int = 0, end: int | None = None) -> bytes:
         """The bytes of a text, or a span of them."""
         block = self._block(number)
         first, last = block.bounds(number)
-        last = last if end is None else first + end
-        return block.texts[first + start : last].tobytes()
+        return block.read(first + start, last if end is None else first + end)
 
     def _block(self, number: int) -> "_OpenBlock":
         block = self._blocks[bisect_right(self._firsts, number) - 1]
@@ -143,26 +141,32 @@ class Texts:
 
 
 class _OpenBlock:
-    """The files of a block."""
+    """The files of a block. Its texts are read and not mapped, which would count as memory."""
 
     def __init__(self, arrays: Arrays, block: Block) -> None:
         self.first = block.first
-        self.texts, self._offsets = texts_of(arrays, block)
-        self._arrays = arrays
-        self._name = block.name
+        self._texts = (arrays.folder / f"{block.name}.text").open("rb", buffering=0)
+        self._offsets = arrays.load(block.name, "offsets")
+        self._ids = arrays.load_bytes(f"{block.name}.ids")
+        self._id_offsets = arrays.load(block.name, "id_offsets")
+        self._contents = partial(arrays.load, block.name, "contents")
 
-    @cached_property
-    def ids(self) -> list[str]:
-        ids: list[str] = json.loads((self._arrays.folder / f"{self._name}.ids").read_bytes())
-        return ids
+    def id(self, number: int) -> str:
+        start, end = _bounds(self._id_offsets, number - self.first)
+        return self._ids[start:end].tobytes().decode()
 
-    @cached_property
-    def contents(self) -> NDArray[np.uint64]:
-        return self._arrays.load(self._name, "contents")
+    def content(self, number: int) -> int:
+        return int(self._contents()[number - self.first])
 
     def bounds(self, number: int) -> tuple[int, int]:
-        start, end = self._offsets[number - self.first : number - self.first + 2].tolist()
-        return start, end
+        return _bounds(self._offsets, number - self.first)
+
+    def read(self, start: int, end: int) -> bytes:
+        return os.pread(self._texts.fileno(), end - start, start)
+
+
+def _bounds(offsets: NDArray[np.uint64], index: int) -> tuple[int, int]:
+    return int(offsets[index]), int(offsets[index + 1])
 
 
 def _together(tasks: Iterable[Task]) -> Iterator[tuple[Task, ...]]:
@@ -206,7 +210,7 @@ class _Gatherer:
 
     def _begin(self) -> None:
         self._texts: list[bytes] = []
-        self._ids: list[str] = []
+        self._ids: list[bytes] = []
         self._bytes = 0
 
     def _add(self, document: Document) -> None:
@@ -215,16 +219,19 @@ class _Gatherer:
         if self._texts and self._bytes + len(text) > _BLOCK_BYTES:
             self._write()
         self._texts.append(text)
-        self._ids.append(document.id)
+        self._ids.append(document.id.encode("utf-8", "replace"))
         self._bytes += len(text)
 
     def _write(self) -> None:
         if not self._texts:
             return
         name = f"{self._prefix}-{len(self._blocks):04}"
-        offsets = np.array([0, *accumulate(map(len, self._texts))], np.uint64)
         self._arrays.save_bytes(f"{name}.text", self._texts)
-        self._arrays.save_bytes(f"{name}.ids", [json.dumps(self._ids).encode()])
-        self._arrays.save(name, offsets=offsets)
+        self._arrays.save_bytes(f"{name}.ids", self._ids)
+        self._arrays.save(name, offsets=_offsets(self._texts), id_offsets=_offsets(self._ids))
         self._blocks.append((name, len(self._texts), self._bytes))
         self._begin()
+
+
+def _offsets(pieces: Sequence[bytes]) -> NDArray[np.uint64]:
+    return np.array([0, *accumulate(map(len, pieces))], np.uint64)
