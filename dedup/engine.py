@@ -5,6 +5,9 @@ task after the other. What it needs (an index, mapped) it opens when it is made.
 
     SerialEngine      this process
     LocalEngine       processes of this machine, each replaced when it dies
+
+Not concurrent.futures: there one dead worker breaks the whole pool, and it does not say which task
+it had; and a spawned worker runs the main module of the caller again.
 """
 
 import os

@@ -529,6 +529,8 @@ class Policy:
         Pure: the same arguments give the same verdict. Matches come best first for each passage;
         their order is kept.
         """
+        if not matches:  # so it is with nearly all documents of a scan
+            return Verdict("allow", None, query, index_generation)
         rulings: list[Ruling] = []
         exempted: list[Ruling] = []
         for match in matches:
