@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from itertools import chain, groupby
+from typing import Final
 
 from dedup.document import READ_ERRORS, Document, SourceNote, SourceProblem, name_of, reason_of
 from dedup.encoding import Encoding, NotText
@@ -38,6 +39,8 @@ __all__ = [
     "read_text",
     "summed",
 ]
+
+_ROW_NUMBER: Final = re.compile(r"#\d+\Z")
 
 
 def read_sources(
@@ -207,7 +210,11 @@ def _likely(source: str, ids: Iterable[str], reading: Reading) -> Iterator[Parti
                 file = File(Tree(kind, place, name_of(source), name), path)
                 yield Partition(0, source, (Piece(file),), reading)
                 break
-            path = re.sub(r"(?:^|/)[^/]*\Z|#\d+\Z", "", path)
+            path = _ROW_NUMBER.sub("", path) if _ROW_NUMBER.search(path) else _above(path)
+
+
+def _above(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def read_text(source: str | os.PathLike[str], encoding: Encoding | None = None) -> str:

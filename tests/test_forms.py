@@ -6,6 +6,8 @@ import io
 import json
 import lzma
 import random
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -642,3 +644,38 @@ def test_what_can_be_cut_gives_the_same_documents_in_pieces(
                 patch.setattr(f"dedup.{module}.CUT_BYTES", 2000)
             assert len(list(partitions([path]))) > 4
             assert Found(path).documents == whole
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    line = json.dumps({"text": "some words of a row " * 50}).encode() + b"\n"
+    rows = pa.table({"text": ["some words of a row " * 50] * 4000})
+    for name in ("a.jsonl.gz", "a.jsonl.zst", "a.parquet", "a.json", "a.tar"):
+        path = tmp_path / name
+        if name == "a.parquet":
+            with pq.ParquetWriter(path, rows.schema, use_dictionary=False) as writer:
+                for _ in range(10):
+                    writer.write_table(rows)
+        elif name == "a.tar":
+            with tarfile.open(path, "w") as archive:
+                for number in range(20_000):
+                    info = tarfile.TarInfo(f"{number}.txt")
+                    info.size = 1000
+                    archive.addfile(info, io.BytesIO(b"words of " * 111 + b"."))
+                    archive.members = []  # type: ignore[attr-defined]
+        elif name == "a.json":
+            path.write_bytes(b"[" + b",".join([line] * 30_000) + b"]")
+        else:
+            path.write_bytes(PACKINGS[path.suffix](line * 40_000))
+        code = (
+            "import sys; from dedup.partition import partitions\n"
+            "status = lambda: open('/proc/self/status').read()\n"
+            "peak = lambda: int(status().split('VmHWM:')[1].split()[0])\n"
+            "items = (item for part in partitions([sys.argv[1]]) for item in part.read())\n"
+            "for _ in range(999): next(items)\n"
+            "before = peak(); count = sum(1 for _ in items); print(count, peak() - before)"
+        )
+        command = [sys.executable, "-c", code, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        count, grown = map(int, done.stdout.split())
+        assert count > 18_000
+        assert grown < 15_000, name  # kB, of 20 to 40 MB

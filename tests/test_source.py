@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dedup import tree
 from dedup.errors import SourceError
 from dedup.source import (
     Document,
@@ -540,6 +541,19 @@ def test_documents_are_found_again_by_id_where_they_were(tmp_path: Path) -> None
         "a": "one",
         "rows.jsonl#2": "two",
     }
+
+
+def test_only_the_files_that_ids_speak_of_are_read_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a/x.txt", "a/rows.jsonl", "z.txt"):
+        write(tmp_path / "d" / name, rows({"text": name}) if "rows" in name else name)
+    opened: list[str] = []
+    real = tree.open_regular
+    monkeypatch.setattr(tree, "open_regular", lambda place: opened.append(place) or real(place))
+    ids = ["d/a/x.txt", "d/a/rows.jsonl#1"]
+    assert find_documents([tmp_path / "d"], ids) == {ids[0]: "a/x.txt", ids[1]: "a/rows.jsonl"}
+    assert opened == [str(tmp_path / "d/a/rows.jsonl"), str(tmp_path / "d/a/x.txt")]
 
 
 def test_id_that_climbs_out_of_its_source_finds_nothing(tmp_path: Path) -> None:
