@@ -606,6 +606,7 @@ uint32_t Lexer::find_close(std::string_view data, uint32_t open, uint32_t body, 
   while (at < limit) {
     const char byte = data[at];
     if (quote.escapes && byte == '\\') {
+      if (at + 1 == size && !last) break;  // what it escapes is not there yet
       at += 2;
       continue;
     }

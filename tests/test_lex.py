@@ -186,6 +186,7 @@ texts = st.lists(st.one_of(snippets, st.text(max_size=4)), max_size=40).map("".j
 @given(texts, st.randoms(use_true_random=False), st.sampled_from(["", "python", "c", "sql"]))
 @example("x = /a/g", random.Random(0), "")
 @example("“a”b", random.Random(1), "")
+@example("`def f(a):\n\\`", random.Random(1), "")
 def test_cutting_a_text_anywhere_changes_nothing(
     text: str, rng: random.Random, language: str
 ) -> None:
