@@ -16,6 +16,8 @@
 #include <span>
 #include <vector>
 
+#include "cpu.h"
+
 namespace dedup {
 
 inline constexpr int32_t kMatchGain = 2;
@@ -38,6 +40,9 @@ int32_t score_of(std::span<const Piece> pieces, int32_t cost);
 struct Alignment {
   std::vector<Piece> pieces;  // increasing in both; never touching on one diagonal
   int32_t score = 0;          // gains less costs, from the first piece to the last
+  // Whether tokens before the first, or behind the last, of the document that was given would have
+  // been looked at; otherwise they change nothing.
+  bool wants_before = false, wants_behind = false;
 
   uint32_t query_from() const { return pieces.front().query; }
   uint32_t query_to() const { return pieces.back().query + pieces.back().length; }
@@ -58,9 +63,11 @@ inline constexpr int64_t kScreenTokens = 64;
 // Counts equal fingerprints over kScreenTokens around query position q on each diagonal within
 // `reach` of the one through (q, d). Passes if one diagonal has kScreenMatches, or its best two 25
 // % more.
-Screened screen(Fingerprints query, Fingerprints document, int64_t q, int64_t d, int32_t reach);
+Screened screen(Fingerprints query, Fingerprints document, int64_t q, int64_t d, int32_t reach,
+                Dispatch dispatch = Dispatch::best);
 
 // The best alignment through the anchor (q, d). Empty if nothing around it agrees.
-Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d, int32_t cost);
+Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d, int32_t cost,
+                Dispatch dispatch = Dispatch::best);
 
 }  // namespace dedup

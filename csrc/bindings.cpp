@@ -17,11 +17,14 @@
 #include <utility>
 #include <vector>
 
+#include "align.h"
 #include "error.h"
 #include "hash.h"
 #include "lex.h"
 #include "minhash.h"
+#include "repeats.h"
 #include "search.h"
+#include "seed_block.h"
 #include "segment.h"
 #include "stream_search.h"
 #include "tokenize.h"
@@ -300,6 +303,15 @@ void bind_hashes(py::module_& module) {
       "siphash",
       [](const py::bytes& key, std::uint64_t word) { return dedup::siphash(key_of(key), word); },
       "key"_a, "word"_a);
+  module.def(
+      "siphash_all",
+      [](const py::bytes& key, const Array<std::uint64_t>& words, bool portable) {
+        const auto in = view(words, "words");
+        Array<std::uint64_t> hashes(static_cast<py::ssize_t>(in.size()));
+        dedup::siphash_all(key_of(key), in, hashes.mutable_data(), dispatch(portable));
+        return hashes;
+      },
+      "key"_a, py::arg("words").noconvert(), "portable"_a = false);
   module.def("fmix32", &mixed<std::uint32_t, &dedup::fmix32>, py::arg("hashes").noconvert());
   module.def("fmix64", &mixed<std::uint64_t, &dedup::fmix64>, py::arg("hashes").noconvert());
   module.def("token_hashes", &token_hashes, "tokens"_a, "token_hash"_a, "portable"_a = false);
@@ -504,6 +516,68 @@ void bind_lexemes(py::module_& module) {
              py::arg("ends").noconvert());
 }
 
+// ---- what a search came across (trace.h) -------------------------------------------------------
+
+void bind_trace(py::module_& module) {
+  using dedup::Trace;
+  static constexpr const char* kClues[] = {"tile", "gapped", "window", "unit"};
+  static constexpr const char* kFates[] = {"explained", "unlike", "removed", "too short",
+                                           "aligned"};
+  static constexpr const char* kOutcomes[] = {"matched", "too short", "scattered", "repetitive",
+                                              "repeated"};
+  py::class_<Trace::Hit>(module, "Hit")
+      .def_readonly("view", &Trace::Hit::view)
+      .def_readonly("segment", &Trace::Hit::segment)
+      .def_readonly("token", &Trace::Hit::token)
+      .def_readonly("start", &Trace::Hit::start)
+      .def_property_readonly("clue", [](const Trace::Hit& own) { return kClues[int(own.clue)]; })
+      .def_readonly("postings", &Trace::Hit::postings)
+      .def_readonly("is_common", &Trace::Hit::is_common)
+      .def_readonly("bits", &Trace::Hit::bits);
+  py::class_<Trace::Place>(module, "Place")
+      .def_readonly("view", &Trace::Place::view)
+      .def_readonly("segment", &Trace::Place::segment)
+      .def_readonly("document", &Trace::Place::document)
+      .def_readonly("token", &Trace::Place::token)
+      .def_readonly("start", &Trace::Place::start)
+      .def_property_readonly("clue", [](const Trace::Place& own) { return kClues[int(own.clue)]; })
+      .def_property_readonly("fate", [](const Trace::Place& own) { return kFates[int(own.fate)]; })
+      .def_readonly("score", &Trace::Place::score)
+      .def_readonly("needed", &Trace::Place::needed);
+  py::class_<Trace::Passage>(module, "Passage")
+      .def_readonly("view", &Trace::Passage::view)
+      .def_readonly("segment", &Trace::Passage::segment)
+      .def_readonly("document", &Trace::Passage::document)
+      .def_readonly("start", &Trace::Passage::start)
+      .def_readonly("end", &Trace::Passage::end)
+      .def_property_readonly("tokens", [](const Trace::Passage& own) { return own.to - own.from; })
+      .def_readonly("matched", &Trace::Passage::matched)
+      .def_readonly("parts", &Trace::Passage::parts)
+      .def_readonly("score", &Trace::Passage::score)
+      .def_readonly("needed", &Trace::Passage::needed)
+      .def_readonly("distinct", &Trace::Passage::distinct)
+      .def_readonly("needed_distinct", &Trace::Passage::needed_distinct)
+      .def_property_readonly("outcome",
+                             [](const Trace::Passage& own) { return kOutcomes[int(own.outcome)]; });
+  py::class_<Trace::Seeds>(module, "TracedSeeds")
+      .def_readonly("tokens", &Trace::Seeds::tokens)
+      .def_readonly("made", &Trace::Seeds::made)
+      .def_readonly("held", &Trace::Seeds::held)
+      .def_readonly("gate", &Trace::Seeds::gate);
+  py::class_<Trace>(module, "Trace")
+      .def_property_readonly("seeds",
+                             [](const Trace& own) {
+                               return std::vector<Trace::Seeds>(std::begin(own.seeds),
+                                                                std::end(own.seeds));
+                             })
+      .def_readonly("hits", &Trace::hits)
+      .def_readonly("places", &Trace::places)
+      .def_readonly("passages", &Trace::passages)
+      .def_readonly("all_hits", &Trace::all_hits)
+      .def_readonly("all_places", &Trace::all_places)
+      .def_readonly("all_passages", &Trace::all_passages);
+}
+
 // ---- segments, search (segment.h, search.h) -----------------------------------------------------
 
 dedup::TokenKey token_key(const std::optional<py::bytes>& key) {
@@ -640,6 +714,118 @@ std::vector<std::vector<dedup::Match>> search_all(const dedup::Searcher& searche
   return found;
 }
 
+// ---- what searches look up (seed_block.h, seeds.h, align.h)
+// --------------------------------------------------
+
+dedup::Sequence sequence_of(const py::object& text, bool lexemes) {
+  const std::string_view bytes = utf8(text);
+  dedup::Sequence sequence;
+  if (lexemes) {
+    Lexemes found;
+    dedup::lex(bytes, dedup::Comments::kAuto, found);
+    dedup::key_lexemes(found, {}, sequence);
+  } else {
+    dedup::Tokens tokens;
+    dedup::tokenize(bytes, tokens);
+    dedup::key_tokens(tokens, {}, sequence);
+  }
+  return sequence;
+}
+
+// A row for each kind of seed, with one for each tile; all ones where there is none.
+Array<std::uint64_t> query_seeds(const py::object& text, const dedup::Scheme& scheme, bool lexemes,
+                                 bool portable) {
+  const dedup::Sequence sequence = sequence_of(text, lexemes);
+  dedup::SeedReader reader(sequence, scheme, dispatch(portable));
+  const std::uint32_t tiles =
+      sequence.size() < scheme.tile_size ? 0 : sequence.size() - scheme.tile_size + 1;
+  const std::size_t kinds = scheme.gapped_shape != 0 ? dedup::SeedBlock::kKinds : 1;
+  Array<std::uint64_t> seeds({kinds, std::size_t{tiles}});
+  for (dedup::SeedBlock block; reader.next(block);) {
+    for (std::size_t kind = 0; kind < kinds; ++kind) {
+      for (std::uint32_t i = 0; i < block.tokens; ++i) {
+        const bool is_one = (block.present[kind] >> i & 1) != 0;
+        seeds.mutable_at(kind, block.first + i) = is_one ? block.seeds[kind][i] : dedup::kNoSeed;
+      }
+    }
+  }
+  return seeds;
+}
+
+// The same, each seed made by itself.
+Array<std::uint64_t> single_seeds(const py::object& text, const dedup::Scheme& scheme,
+                                  bool lexemes) {
+  const dedup::Sequence sequence = sequence_of(text, lexemes);
+  const std::size_t size = sequence.size();
+  const std::size_t tiles = size < scheme.tile_size ? 0 : size - scheme.tile_size + 1;
+  const std::size_t kinds = scheme.gapped_shape != 0 ? dedup::SeedBlock::kKinds : 1;
+  Array<std::uint64_t> seeds({kinds, tiles});
+  for (std::size_t i = 0; i < tiles; ++i) {
+    seeds.mutable_at(0, i) = dedup::tile_seed(sequence, i, scheme);
+    for (std::size_t s = 0; s + 1 < kinds; ++s) {
+      const std::int32_t shift = dedup::kShift[s];
+      const std::size_t span = scheme.gapped_span() + static_cast<std::size_t>(shift);
+      seeds.mutable_at(s + 1, i) =
+          i + span > size ? dedup::kNoSeed : dedup::gapped_seed(sequence, i, scheme, shift);
+    }
+  }
+  return seeds;
+}
+
+// The minima of each window, `stride` tokens apart.
+Array<std::uint32_t> window_minima(const py::object& text, const dedup::Scheme& scheme,
+                                   std::uint32_t stride, bool portable) {
+  const dedup::Sequence sequence = sequence_of(text, false);
+  std::vector<std::uint32_t> minima;
+  const std::size_t slots = scheme.bands * scheme.rows;
+  dedup::WindowMinima windows(scheme, dispatch(portable));
+  windows.each(sequence, stride, [&](std::size_t, const std::uint32_t* window) {
+    minima.insert(minima.end(), window, window + slots);
+  });
+  Array<std::uint32_t> out({minima.size() / slots, slots});
+  std::ranges::copy(minima, out.mutable_data());
+  return out;
+}
+
+dedup::Fingerprints fingerprints(const py::bytes& bytes) {
+  const std::string_view own = view(bytes);
+  return {reinterpret_cast<const std::uint8_t*>(own.data()), own.size()};
+}
+
+// Whether a place is worth aligning, and the best anchor there.
+py::tuple screen(const py::bytes& query, const py::bytes& document, std::int64_t q, std::int64_t d,
+                 std::int32_t reach, bool portable) {
+  const dedup::Screened found =
+      dedup::screen(fingerprints(query), fingerprints(document), q, d, reach, dispatch(portable));
+  return py::make_tuple(found.passed, found.query, found.document);
+}
+
+// Score, pieces, and whether more of the document, before or behind, would have been looked at.
+py::tuple align(const py::bytes& query, const py::bytes& document, std::uint32_t q, std::uint32_t d,
+                std::int32_t cost, bool portable) {
+  const dedup::Fingerprints own = fingerprints(query), other = fingerprints(document);
+  if (q > own.size() || d > other.size()) throw py::index_error("the anchor lies outside");
+  const dedup::Alignment found = dedup::align(own, other, q, d, cost, dispatch(portable));
+  std::vector<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> pieces;
+  for (const auto& piece : found.pieces) {
+    pieces.emplace_back(piece.query, piece.document, piece.length);
+  }
+  return py::make_tuple(found.score, pieces, found.wants_before, found.wants_behind);
+}
+
+void bind_kernels(py::module_& module) {
+  using namespace py::literals;
+  module.def("query_seeds", &query_seeds, "text"_a, "scheme"_a, "lexemes"_a = false,
+             "portable"_a = false);
+  module.def("single_seeds", &single_seeds, "text"_a, "scheme"_a, "lexemes"_a = false);
+  module.def("window_minima", &window_minima, "text"_a, "scheme"_a, "stride"_a,
+             "portable"_a = false);
+  module.def("screen", &screen, "query"_a, "document"_a, "q"_a, "d"_a, "reach"_a,
+             "portable"_a = false);
+  module.def("align", &align, "query"_a, "document"_a, "q"_a, "d"_a, "cost"_a,
+             "portable"_a = false);
+}
+
 void bind_index(py::module_& module) {
   using namespace py::literals;
   using dedup::Scheme;
@@ -731,7 +917,7 @@ void bind_index(py::module_& module) {
       .def_property_readonly("tokens", &dedup::SegmentWriter::tokens)
       .def_property_readonly("documents", &dedup::SegmentWriter::documents)
       .def_property_readonly("memory_bytes", &dedup::SegmentWriter::memory_bytes)
-      .def("write", &dedup::SegmentWriter::write, "folder"_a,
+      .def("write", &dedup::SegmentWriter::write, "folder"_a, "temporary"_a = "segment",
            py::call_guard<py::gil_scoped_release>());
 
   py::class_<dedup::Segment, SegmentPtr>(module, "Segment")
@@ -768,6 +954,14 @@ void bind_index(py::module_& module) {
                              })
       .def_property_readonly("summary", &dedup::Segment::summary)
       .def("verify", &dedup::Segment::verify, py::call_guard<py::gil_scoped_release>())
+      .def_property_readonly("is_filtered",
+                             [](const dedup::Segment& segment) {
+                               std::array<bool, dedup::kViews> filtered;
+                               for (std::uint32_t v = 0; v < dedup::kViews; ++v) {
+                                 filtered[v] = segment.view(v).seeds().filter() != nullptr;
+                               }
+                               return filtered;
+                             })
       .def(
           "document",
           [](const dedup::Segment& segment, std::uint32_t index) {
@@ -792,6 +986,8 @@ void bind_index(py::module_& module) {
           },
           "dead"_a)
       .def("find_id", &dedup::Segment::find_id, "id"_a)
+      .def("shared_ids", &dedup::Segment::shared_ids, "other"_a,
+           py::call_guard<py::gil_scoped_release>())
       .def("expired", &dedup::Segment::expired, "day"_a)
       .def("next_expiry", &dedup::Segment::next_expiry, "day"_a);
 
@@ -826,6 +1022,21 @@ void bind_index(py::module_& module) {
             if (ast) syntax = {Lexemes(), *ast, units_of(units, ast->size())};
             const py::gil_scoped_release release;
             return searcher.search(bytes, supply, ast ? &syntax : nullptr);
+          },
+          "text"_a, "supply"_a = py::none(), "ast"_a = py::none(), "units"_a = std::vector<Unit>())
+      .def(
+          "explain",
+          [](const dedup::Searcher& searcher, const py::object& text, const dedup::Supply* supply,
+             const Lexemes* ast, const std::vector<Unit>& units) {
+            const std::string_view bytes = utf8(text);
+            dedup::CodeInfo syntax;
+            if (ast) syntax = {Lexemes(), *ast, units_of(units, ast->size())};
+            dedup::Trace trace;
+            {
+              const py::gil_scoped_release release;
+              searcher.search(bytes, supply, ast ? &syntax : nullptr, &trace);
+            }
+            return trace;
           },
           "text"_a, "supply"_a = py::none(), "ast"_a = py::none(), "units"_a = std::vector<Unit>())
       .def(
@@ -887,6 +1098,8 @@ void bind_index(py::module_& module) {
       .def("start_of", &StreamSearch::start_of, "token"_a)
       .def_property_readonly("certain", &StreamSearch::certain);
 
+  bind_trace(module);
+
   using dedup::Match;
   py::class_<Match>(module, "Found")
       .def_readonly("view", &Match::view)
@@ -920,6 +1133,158 @@ void bind_index(py::module_& module) {
       .def_readonly("last_line", &Match::last_line);
 }
 
+// ---- what repeats in a corpus (repeats.h) -------------------------------------------------------
+
+std::string_view characters(const Array<std::uint8_t>& bytes) {
+  const auto all = view(bytes, "texts");
+  return {reinterpret_cast<const char*>(all.data()), all.size()};
+}
+
+py::tuple print_texts(const Array<std::uint8_t>& texts, const Array<std::uint64_t>& offsets,
+                      std::size_t min_tokens, std::size_t gram_tokens, std::size_t shingle_size,
+                      std::size_t rows, const Array<std::uint32_t>& a,
+                      const Array<std::uint32_t>& b) {
+  const dedup::TextBlock block(characters(texts), view(offsets, "offsets"));
+  const dedup::PrintScheme scheme{min_tokens, gram_tokens,  checked_shingle_size(shingle_size),
+                                  rows,       view(a, "a"), view(b, "b")};
+  dedup::Prints prints;
+  {
+    const py::gil_scoped_release released;
+    prints = dedup::print_texts(block, scheme);
+  }
+  return py::make_tuple(owned(std::move(prints.tokens)), owned(std::move(prints.contents)),
+                        owned(std::move(prints.band_keys)), owned(std::move(prints.anchor_hashes)),
+                        owned(std::move(prints.anchor_starts)),
+                        owned(std::move(prints.anchor_windows)));
+}
+
+template <typename Grouping>
+py::tuple grouped(const Array<std::uint64_t>& hashes, const Grouping& grouping) {
+  const auto all = view(hashes, "hashes");
+  dedup::Groups groups;
+  {
+    const py::gil_scoped_release released;
+    groups = grouping(all);
+  }
+  return py::make_tuple(owned(std::move(groups.members)), owned(std::move(groups.starts)));
+}
+
+py::tuple find_windows(const Array<std::uint8_t>& texts, const Array<std::uint64_t>& offsets,
+                       const Array<std::uint32_t>& tokens, const Array<std::uint32_t>& starts,
+                       const Array<std::uint32_t>& counts, std::size_t min_tokens) {
+  const dedup::TextBlock block(characters(texts), view(offsets, "offsets"));
+  const auto sizes = view(tokens, "tokens");
+  const auto from = view(starts, "starts");
+  const auto windows_of = view(counts, "counts");
+  dedup::FoundWindows windows;
+  {
+    const py::gil_scoped_release released;
+    windows = dedup::find_windows(block, sizes, from, windows_of, min_tokens);
+  }
+  return py::make_tuple(owned(std::move(windows.hashes)), owned(std::move(windows.at)),
+                        owned(std::move(windows.before)), owned(std::move(windows.after)));
+}
+
+py::tuple group_windows(const Array<std::uint64_t>& hashes, const Array<std::uint32_t>& at,
+                        const Array<std::uint32_t>& before, const Array<std::uint32_t>& after,
+                        const Array<std::uint8_t>& is_dropped, const Array<std::uint64_t>& by,
+                        std::uint32_t max_copies) {
+  const dedup::Windows windows{view(hashes, "hashes"), view(at, "at"), view(before, "before"),
+                               view(after, "after")};
+  const std::size_t size = windows.hashes.size();
+  if (windows.at.size() != size || windows.before.size() != size || windows.after.size() != size) {
+    throw dedup::ArgumentError("each window has its hash, its place and its neighbours");
+  }
+  const auto dropped = view(is_dropped, "is_dropped");
+  const auto blocks = view(by, "by");
+  dedup::WindowGroups found;
+  {
+    const py::gil_scoped_release released;
+    found = dedup::group_windows(windows, dropped, blocks, max_copies);
+  }
+  return py::make_tuple(owned(std::move(found.at)), owned(std::move(found.flags)),
+                        owned(std::move(found.groups)), owned(std::move(found.by)),
+                        owned(std::move(found.counts)), owned(std::move(found.shapes)),
+                        owned(std::move(found.places)), owned(std::move(found.starts)));
+}
+
+py::tuple find_passages(const Array<std::uint32_t>& tokens, const Array<std::uint32_t>& at,
+                        const Array<std::uint8_t>& flags, const Array<std::uint32_t>& counts,
+                        const Array<std::uint64_t>& shapes, std::size_t min_tokens,
+                        bool with_variants) {
+  const auto sizes = view(tokens, "tokens");
+  const dedup::Occurrences occurrences{view(at, "at"), view(flags, "flags"), view(counts, "counts"),
+                                       view(shapes, "shapes")};
+  dedup::Passages passages;
+  {
+    const py::gil_scoped_release released;
+    passages = dedup::find_passages(sizes, occurrences, min_tokens, with_variants);
+  }
+  return py::make_tuple(owned(std::move(passages.starts)), owned(std::move(passages.tokens)),
+                        owned(std::move(passages.members)), owned(std::move(passages.offsets)));
+}
+
+py::tuple find_spans(const Array<std::uint8_t>& texts, const Array<std::uint64_t>& offsets,
+                     const Array<std::uint32_t>& numbers, const Array<std::uint32_t>& starts,
+                     const Array<std::uint32_t>& counts) {
+  const dedup::TextBlock block(characters(texts), view(offsets, "offsets"));
+  const auto in = view(numbers, "numbers");
+  const auto from = view(starts, "starts");
+  const auto tokens = view(counts, "counts");
+  dedup::TextSpans spans;
+  {
+    const py::gil_scoped_release released;
+    spans = dedup::find_spans(block, in, from, tokens);
+  }
+  return py::make_tuple(owned(std::move(spans.starts)), owned(std::move(spans.ends)),
+                        owned(std::move(spans.contents)));
+}
+
+Array<double> jaccards(const py::sequence& sequence, const Array<std::uint32_t>& left,
+                       const Array<std::uint32_t>& right, std::size_t shingle_size) {
+  const Texts texts(sequence);
+  const auto one = view(left, "left");
+  const auto two = view(right, "right");
+  checked_shingle_size(shingle_size);
+  std::vector<double> found;
+  {
+    const py::gil_scoped_release released;
+    found = dedup::jaccards(texts.views(), one, two, shingle_size);
+  }
+  return owned(std::move(found));
+}
+
+void bind_repeats(py::module_& module) {
+  using namespace py::literals;
+  module.def("print_texts", &print_texts, py::arg("texts").noconvert(),
+             py::arg("offsets").noconvert(), "min_tokens"_a, "gram_tokens"_a, "shingle_size"_a,
+             "rows"_a, py::arg("a").noconvert(), py::arg("b").noconvert());
+  module.def(
+      "equal_groups",
+      [](const Array<std::uint64_t>& hashes) { return grouped(hashes, &dedup::equal_groups); },
+      py::arg("hashes").noconvert());
+  module.def(
+      "bucket_groups",
+      [](const Array<std::uint64_t>& hashes, std::size_t buckets) {
+        return grouped(hashes, [buckets](auto all) { return dedup::bucket_groups(all, buckets); });
+      },
+      py::arg("hashes").noconvert(), "buckets"_a);
+  module.def("find_windows", &find_windows, py::arg("texts").noconvert(),
+             py::arg("offsets").noconvert(), py::arg("tokens").noconvert(),
+             py::arg("starts").noconvert(), py::arg("counts").noconvert(), "min_tokens"_a);
+  module.def("group_windows", &group_windows, py::arg("hashes").noconvert(),
+             py::arg("at").noconvert(), py::arg("before").noconvert(), py::arg("after").noconvert(),
+             py::arg("is_dropped").noconvert(), py::arg("by").noconvert(), "max_copies"_a);
+  module.def("find_passages", &find_passages, py::arg("tokens").noconvert(),
+             py::arg("at").noconvert(), py::arg("flags").noconvert(), py::arg("counts").noconvert(),
+             py::arg("shapes").noconvert(), "min_tokens"_a, "with_variants"_a = false);
+  module.def("find_spans", &find_spans, py::arg("texts").noconvert(),
+             py::arg("offsets").noconvert(), py::arg("numbers").noconvert(),
+             py::arg("starts").noconvert(), py::arg("counts").noconvert());
+  module.def("jaccards", &jaccards, "texts"_a, py::arg("left").noconvert(),
+             py::arg("right").noconvert(), "shingle_size"_a);
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_core, module) {
@@ -931,4 +1296,6 @@ PYBIND11_MODULE(_core, module) {
   bind_lexemes(module);
   bind_storage(module);
   bind_index(module);
+  bind_repeats(module);
+  bind_kernels(module);
 }

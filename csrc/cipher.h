@@ -51,7 +51,21 @@ class Cipher {
   // Encrypts, or decrypts, the bytes of [offset, offset + size) in place.
   void apply(uint64_t offset, uint8_t* bytes, uint64_t size) const {
     if (!is_on_) return;
+    constexpr uint64_t kWords = 32;
     while (size > 0) {
+      if (offset % 8 == 0 && size >= 64) {
+        const uint64_t words = std::min(size / 8, kWords);
+        uint64_t streams[kWords];
+        for (uint64_t i = 0; i < kWords; ++i) streams[i] = offset / 8 + i;
+        siphash_all(subkey_, {streams, words}, streams);
+        for (uint64_t i = 0; i < words; ++i) {
+          store(bytes + 8 * i, load<uint64_t>(bytes + 8 * i) ^ streams[i]);
+        }
+        offset += 8 * words;
+        bytes += 8 * words;
+        size -= 8 * words;
+        continue;
+      }
       const uint64_t skip = offset % 8;
       const uint64_t part = std::min<uint64_t>(8 - skip, size);
       const uint64_t stream = keystream(offset / 8) >> (skip * 8);

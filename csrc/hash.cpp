@@ -199,6 +199,96 @@ std::uint32_t xxh32(std::string_view bytes, std::uint32_t seed) {
   return h ^ (h >> 16);
 }
 
+#if defined(__x86_64__)
+
+namespace {
+
+// Four words in each of two registers: the rounds of one form a chain, those of two overlap.
+constexpr std::size_t sip_lanes = 8;
+
+template <int bits>
+[[gnu::target("avx2"), gnu::always_inline]] inline __m256i rotate(__m256i lanes) {
+  if constexpr (bits == 32) return _mm256_shuffle_epi32(lanes, 0b10110001);
+  if constexpr (bits == 16) {
+    const __m256i up_two = _mm256_setr_epi8(6, 7, 0, 1, 2, 3, 4, 5, 14, 15, 8, 9, 10, 11, 12, 13, 6,
+                                            7, 0, 1, 2, 3, 4, 5, 14, 15, 8, 9, 10, 11, 12, 13);
+    return _mm256_shuffle_epi8(lanes, up_two);
+  }
+  return _mm256_or_si256(_mm256_slli_epi64(lanes, bits), _mm256_srli_epi64(lanes, 64 - bits));
+}
+
+struct SipLanes {
+  __m256i v0[2], v1[2], v2[2], v3[2];
+
+  [[gnu::target("avx2"), gnu::always_inline]] inline void round() {
+    for (int part = 0; part < 2; ++part) {
+      v0[part] = _mm256_add_epi64(v0[part], v1[part]);
+      v2[part] = _mm256_add_epi64(v2[part], v3[part]);
+      v1[part] = _mm256_xor_si256(rotate<13>(v1[part]), v0[part]);
+      v3[part] = _mm256_xor_si256(rotate<16>(v3[part]), v2[part]);
+      v0[part] = rotate<32>(v0[part]);
+      v2[part] = _mm256_add_epi64(v2[part], v1[part]);
+      v0[part] = _mm256_add_epi64(v0[part], v3[part]);
+      v1[part] = _mm256_xor_si256(rotate<17>(v1[part]), v2[part]);
+      v3[part] = _mm256_xor_si256(rotate<21>(v3[part]), v0[part]);
+      v2[part] = rotate<32>(v2[part]);
+    }
+  }
+};
+
+[[gnu::target("avx2"), gnu::always_inline]] inline __m256i all_lanes(std::uint64_t word) {
+  return _mm256_set1_epi64x(static_cast<long long>(word));
+}
+
+[[gnu::target("avx2")]] void siphash_lanes(Key key, const std::uint64_t* words,
+                                           std::uint64_t* out) {
+  __m256i input[2];
+  SipLanes state;
+  for (int part = 0; part < 2; ++part) {
+    input[part] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words) + part);
+    state.v0[part] = all_lanes(key.low ^ SipState::start[0]);
+    state.v1[part] = all_lanes(key.high ^ SipState::start[1]);
+    state.v2[part] = all_lanes(key.low ^ SipState::start[2]);
+    state.v3[part] = _mm256_xor_si256(all_lanes(key.high ^ SipState::start[3]), input[part]);
+  }
+  state.round();
+  state.round();
+  const __m256i size = all_lanes(8ull << 56);
+  for (int part = 0; part < 2; ++part) {
+    state.v0[part] = _mm256_xor_si256(state.v0[part], input[part]);
+    state.v3[part] = _mm256_xor_si256(state.v3[part], size);
+  }
+  state.round();
+  state.round();
+  for (int part = 0; part < 2; ++part) {
+    state.v0[part] = _mm256_xor_si256(state.v0[part], size);
+    state.v2[part] = _mm256_xor_si256(state.v2[part], all_lanes(0xFF));
+  }
+  for (int round = 0; round < 4; ++round) state.round();
+  for (int part = 0; part < 2; ++part) {
+    const __m256i left = _mm256_xor_si256(state.v0[part], state.v1[part]);
+    const __m256i right = _mm256_xor_si256(state.v2[part], state.v3[part]);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out) + part, _mm256_xor_si256(left, right));
+  }
+}
+
+}  // namespace
+
+#endif
+
+void siphash_all(Key key, std::span<const std::uint64_t> words, std::uint64_t* out,
+                 [[maybe_unused]] Dispatch dispatch) {
+  std::size_t at = 0;
+#if defined(__x86_64__)
+  if (use_avx2(dispatch)) {
+    for (; at + sip_lanes <= words.size(); at += sip_lanes) {
+      siphash_lanes(key, words.data() + at, out + at);
+    }
+  }
+#endif
+  for (; at < words.size(); ++at) out[at] = siphash(key, words[at]);
+}
+
 namespace {
 
 constexpr std::size_t sha1_block = 64;

@@ -149,11 +149,14 @@ struct Key {
 
 class SipState {
  public:
+  static constexpr std::uint64_t start[4] = {0x736F6D6570736575, 0x646F72616E646F6D,
+                                             0x6C7967656E657261, 0x7465646279746573};
+
   explicit SipState(Key key)
-      : v0_(key.low ^ 0x736F6D6570736575ull),
-        v1_(key.high ^ 0x646F72616E646F6Dull),
-        v2_(key.low ^ 0x6C7967656E657261ull),
-        v3_(key.high ^ 0x7465646279746573ull) {}
+      : v0_(key.low ^ start[0]),
+        v1_(key.high ^ start[1]),
+        v2_(key.low ^ start[2]),
+        v3_(key.high ^ start[3]) {}
 
   void absorb(std::uint64_t word) {
     v3_ ^= word;
@@ -195,6 +198,10 @@ inline std::uint64_t siphash(Key key, std::uint64_t word) {
   state.absorb(8ull << 56);
   return state.finish();
 }
+
+// The same of each word, to `out`, which may be the words themselves.
+void siphash_all(Key key, std::span<const std::uint64_t> words, std::uint64_t* out,
+                 Dispatch dispatch = Dispatch::best);
 
 // SipHash-2-4 of a byte string.
 inline std::uint64_t siphash(Key key, std::string_view bytes) {

@@ -1,7 +1,7 @@
-// A text in one view as it is looked up: its tokens and their seeds.
+// A text in one view as it is looked up: its tokens, and the bands of its windows or units. Its
+// tiles and gapped seeds are read off it as they are looked up (seed_block.h).
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -13,10 +13,6 @@
 
 namespace dedup {
 
-// Gapped seeds are looked up as they are, with a word put into the hole, and with one taken out.
-inline constexpr size_t kShifts = 3;
-inline constexpr int32_t kShift[kShifts] = {0, 1, -1};
-
 struct Query {
   uint32_t view = kTextView;
   Sequence sequence;
@@ -24,9 +20,7 @@ struct Query {
   const std::vector<uint32_t>* ends = nullptr;
   const Lexemes* lexemes = nullptr;  // of the code views
   std::vector<TokenRange> units;     // of the `ast` view
-  std::vector<Seed> tiles;
-  std::vector<Seed> gapped[kShifts];
-  std::vector<Seed> bands;  // of each window, or unit, `scheme.bands` in a row
+  std::vector<Seed> bands;           // of each window, or unit, `scheme.bands` in a row
   std::vector<uint32_t> window_starts;
   std::vector<uint32_t> unit_numbers;  // the units that have bands
   std::vector<bool> supplied;          // tokens that repeat the prompt; empty without one
@@ -35,8 +29,6 @@ struct Query {
   Fingerprints fingerprints() const { return {sequence.fingerprints.data(), sequence.size()}; }
 };
 
-// Adds the tiles and gapped seeds that the tokens added to the sequence since the last call make.
-void extend_seeds(Query& query, const Scheme& scheme);
 // Adds the bands of every window and unit; once, when the sequence is whole.
 void add_bands(Query& query, const Scheme& scheme);
 

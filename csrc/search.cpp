@@ -1,6 +1,7 @@
 #include "search.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <iterator>
 #include <tuple>
@@ -30,11 +31,6 @@ constexpr uint32_t kLeastDistinct = 12;
 uint32_t overlap(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
   const uint32_t from = std::max(a, c), to = std::min(b, d);
   return from < to ? to - from : 0;
-}
-
-void prepare(Query& query, const Scheme& scheme) {
-  extend_seeds(query, scheme);
-  add_bands(query, scheme);
 }
 
 }  // namespace
@@ -143,11 +139,9 @@ void Searcher::mark_supplied(Query& query, const Supply::Side& side) const {
   const Fingerprints supply(side.sequence.fingerprints.data(), side.sequence.size());
   const auto least = kMatchGain * static_cast<int32_t>(scheme.guaranteed_tokens());
   Tracks tracks(kTrackBits);
-  for (uint32_t q = 0; q < query.tiles.size(); ++q) {
-    if (query.tiles[q] == kNoSeed) continue;
-    auto entry = std::ranges::lower_bound(entries, SeedEntry{query.tiles[q], 0});
-    for (uint32_t n = 0;
-         n < kMaxPostings && entry != entries.end() && entry->seed == query.tiles[q];
+  const auto look_up = [&](Seed seed, uint32_t q) {
+    auto entry = std::ranges::lower_bound(entries, SeedEntry{seed, 0});
+    for (uint32_t n = 0; n < kMaxPostings && entry != entries.end() && entry->seed == seed;
          ++n, ++entry) {
       const int64_t diagonal = static_cast<int64_t>(entry->position) - q;
       if (q < tracks.at(track_key(diagonal), q).covered) continue;
@@ -159,6 +153,13 @@ void Searcher::mark_supplied(Query& query, const Supply::Side& side) const {
         if (alignment.score < least) continue;
         std::fill_n(query.supplied.begin() + piece.query, piece.length, true);
       }
+    }
+  };
+  SeedReader reader(query.sequence, scheme);
+  for (SeedBlock block; reader.next(block);) {
+    for (uint64_t bits = block.present[0]; bits != 0; bits &= bits - 1) {
+      const auto i = static_cast<uint32_t>(std::countr_zero(bits));
+      look_up(block.seeds[0][i], block.first + i);
     }
   }
 }
@@ -178,7 +179,7 @@ static std::vector<bool> supplied_as_in(const std::vector<uint32_t>& other_start
 }
 
 std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
-                                    const CodeInfo* syntax) const {
+                                    const CodeInfo* syntax, Trace* trace) const {
   std::vector<Match> matches;
   Tokens tokens;
   tokenize(text, tokens);
@@ -190,9 +191,9 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
   words.starts = &tokens.starts;
   words.ends = &tokens.ends;
   key_tokens(tokens, key_, words.sequence);
-  prepare(words, schemes_[kTextView]);
+  add_bands(words, schemes_[kTextView]);
   if (supply) mark_supplied(words, supply->words);
-  search_view(words, matches);
+  search_view(words, matches, trace);
   if (!has_code_) return matches;
 
   Lexemes lexemes;
@@ -205,12 +206,12 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
     query.ends = &own.ends;
     for (const UnitInfo& unit : units) query.units.push_back(unit.tokens);
     key_lexemes(own, key_, query.sequence);
-    prepare(query, schemes_[view]);
+    add_bands(query, schemes_[view]);
     return query;
   };
   Query code = query_of(kCodeView, lexemes, {});
   if (supply) mark_supplied(code, supply->lexemes);
-  search_view(code, matches);
+  search_view(code, matches, trace);
 
   if (syntax && syntax->ast.size() != 0) {
     Query nodes = query_of(kAstView, syntax->ast, syntax->units);
@@ -218,7 +219,7 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
       nodes.supplied =
           supplied_as_in(lexemes.starts, lexemes.ends, code.supplied, syntax->ast.starts);
     }
-    search_view(nodes, matches);
+    search_view(nodes, matches, trace);
   }
   std::ranges::stable_sort(matches, [](const Match& a, const Match& b) {
     return a.query_span.start < b.query_span.start;
@@ -226,17 +227,40 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
   return matches;
 }
 
-void Searcher::search_view(Query& query, std::vector<Match>& matches) const {
-  if (query.tiles.empty()) return;
+void Searcher::search_view(Query& query, std::vector<Match>& matches, Trace* trace) const {
   query.sequence.fingerprints.resize(query.size() + 64);  // whole vectors may be read
+  std::vector<std::vector<Fragment>> found(segments_.size());
+  std::vector<Collector> collectors;
+  collectors.reserve(segments_.size());
+  for (uint32_t s = 0; s < segments_.size(); ++s) {
+    collectors.emplace_back(*segments_[s], dead_[s], s, query, found[s], kTrackBits, trace);
+  }
+  if (trace) trace->seeds[query.view].made = query.bands.size();
+  SeedReader reader(query.sequence, schemes_[query.view]);
+  std::array<SeedBlock, 2> blocks;
+  bool more = reader.next(blocks[0]);
+  for (size_t now = 0; more; now = 1 - now) {
+    more = reader.next(blocks[1 - now]);
+    for (Collector& collector : collectors) {
+      if (more) collector.prefetch(blocks[1 - now]);
+      collector.collect(blocks[now]);
+    }
+    if (!trace) continue;
+    for (const uint64_t present : blocks[now].present) {
+      trace->seeds[query.view].made += static_cast<uint64_t>(std::popcount(present));
+    }
+  }
   std::vector<Fragment> fragments;
   for (uint32_t s = 0; s < segments_.size(); ++s) {
-    Collector(*segments_[s], dead_[s], s, query, fragments).collect();
+    collectors[s].finish();
+    std::ranges::move(found[s], std::back_inserter(fragments));
   }
-  assemble(query, fragments, matches);
+  if (fragments.empty()) return;
+  assemble(query, fragments, matches, trace);
 }
 
-std::optional<Match> Searcher::judge(const Query& query, const Passage& passage) const {
+std::optional<Match> Searcher::judge(const Query& query, const Passage& passage,
+                                     Trace* trace) const {
   const bool whole = passage.fragments.size() == 1;
   const Measures& measures = measures_of(query.view);
   const auto least_score =
@@ -264,13 +288,25 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage)
     }
   }
   match.distinct = static_cast<uint32_t>(words.size());
-  if (whole) {
-    if (passage.score < least_score) return std::nullopt;
-  } else if (passage.score < std::max(least_score, measures.least_joined) ||
-             match.matched < kLeastJoinedShare * length) {
-    return judge(query, Passage(*passage.fragments.front()));
-  }
   const Fragment& best = *passage.fragments.front();
+  const int32_t needed = whole ? least_score : std::max(least_score, measures.least_joined);
+  const auto note = [&](Outcome outcome) {
+    if (!trace) return;
+    trace->add(Trace::Passage{
+        query.view, best.segment, best.document, passage.query_from, passage.query_to,
+        (*query.starts)[passage.query_from], (*query.ends)[passage.query_to - 1], match.matched,
+        static_cast<uint32_t>(passage.fragments.size()), passage.score, needed, match.distinct,
+        query.view == kTextView ? 0 : kLeastDistinct, outcome});
+  };
+  if (whole) {
+    if (passage.score < needed) {
+      note(Outcome::too_short);
+      return std::nullopt;
+    }
+  } else if (passage.score < needed || match.matched < kLeastJoinedShare * length) {
+    note(Outcome::scattered);
+    return judge(query, Passage(best), trace);
+  }
   match.view = query.view;
   match.segment = best.segment;
   match.document = best.document;
@@ -306,7 +342,10 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage)
     for (const Fragment* fragment : passage.fragments) comparison.add(fragment->alignment);
     match.code = comparison.agreement();
     match.distinct = match.code.distinct;
-    if (match.distinct < kLeastDistinct) return std::nullopt;
+    if (match.distinct < kLeastDistinct) {
+      note(Outcome::repetitive);
+      return std::nullopt;
+    }
   }
   if (record.lines != 0) {
     std::tie(match.first_line, match.last_line) = segment.lines_at(record, match.document_span);
@@ -314,11 +353,12 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage)
       match.unit = segment.string(unit->name);
     }
   }
+  note(Outcome::matched);
   return match;
 }
 
 void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
-                        std::vector<Match>& all) const {
+                        std::vector<Match>& all, Trace* trace) const {
   std::vector<Match> matches;
   // By document, best first: a passage grows around its best part.
   std::ranges::sort(fragments, [](const Fragment& a, const Fragment& b) {
@@ -368,7 +408,7 @@ void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
       enter(open.size() - 1);
     }
     for (const Passage& passage : open) {
-      if (auto match = judge(query, passage)) matches.push_back(*match);
+      if (auto match = judge(query, passage, trace)) matches.push_back(*match);
     }
   }
 
@@ -390,7 +430,15 @@ void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
                  2 >
              match.query_to - match.query_from;
     });
-    if (repeated) continue;
+    if (repeated) {
+      if (trace) {
+        trace->add(Trace::Passage{match.view, match.segment, match.document, match.query_from,
+                                  match.query_to, match.query_span.start, match.query_span.end,
+                                  match.matched, 1, match.score, 0, match.distinct, 0,
+                                  Outcome::repeated});
+      }
+      continue;
+    }
     others.push_back(kept.size());
     kept.push_back(match);
   }

@@ -20,6 +20,7 @@
 #include "collect.h"
 #include "renaming.h"
 #include "segment.h"
+#include "trace.h"
 
 namespace dedup {
 
@@ -76,17 +77,18 @@ class Searcher {
   // Every match of the query, by where it begins in the query, best first. `syntax` is what parsing
   // the query gave, if it was parsed. What the query repeats from the prompt, in passages of at
   // least the guaranteed length, makes matches of its own, marked `supplied`; what goes before or
-  // after does not. Throws ArgumentError on invalid UTF-8, FormatError if a damaged block is met.
+  // after does not. What is met on the way goes to the trace, if one is given. Throws ArgumentError
+  // on invalid UTF-8, FormatError if a damaged block is met.
   std::vector<Match> search(std::string_view query, const Supply* supply = nullptr,
-                            const CodeInfo* syntax = nullptr) const;
+                            const CodeInfo* syntax = nullptr, Trace* trace = nullptr) const;
 
  private:
   struct Passage;
   void mark_supplied(Query& query, const Supply::Side& supply) const;
-  void search_view(Query& query, std::vector<Match>& matches) const;
-  std::optional<Match> judge(const Query& query, const Passage& passage) const;
-  void assemble(const Query& query, std::vector<Fragment>& fragments,
-                std::vector<Match>& matches) const;
+  void search_view(Query& query, std::vector<Match>& matches, Trace* trace) const;
+  std::optional<Match> judge(const Query& query, const Passage& passage, Trace* trace) const;
+  void assemble(const Query& query, std::vector<Fragment>& fragments, std::vector<Match>& matches,
+                Trace* trace) const;
 
   std::vector<std::shared_ptr<const Segment>> segments_;
   std::vector<Tombstones> dead_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <string>
 
 #if defined(__SSE2__)
@@ -327,6 +328,42 @@ void SeedTable::find(Seed seed, Postings& found) const {
     line += kBucketBytes;
     line_offset += kBucketBytes;
   }
+}
+
+void SeedTable::work_on_filter(uint64_t entries) const {
+  const std::unique_lock lock(filtering_->guard, std::try_to_lock);
+  if (!lock.owns_lock() || filtering_->given_up || filter()) return;
+  try {
+    if (filtering_->next == 0) filtering_->filter = SeedFilter(shape_.entries);
+    filter_on(*filtering_, entries);
+  } catch (const FormatError&) {
+    filtering_->given_up = true;
+    filtering_->filter = SeedFilter();
+  }
+}
+
+void SeedTable::filter_on(Filtering& filtering, uint64_t entries) const {
+  const uint64_t clear = kHeaderBytes + shape_.capacity;
+  uint64_t line_number = ~0ull;
+  uint8_t line[kBucketBytes];  // in the clear
+  uint64_t& home = filtering.next;
+  for (uint64_t added = 0; added < entries && home < shape_.buckets; ++home) {
+    uint64_t slot, count;
+    line_of(home, slot, count);
+    slot += home * shape_.capacity;
+    const Seed first = first_seed(home, shape_.buckets);
+    for (const uint64_t end = slot + count; slot < end; ++slot) {
+      if (slot / shape_.capacity != line_number) {
+        line_number = slot / shape_.capacity;
+        const uint64_t offset = offset_ + line_number * kBucketBytes;
+        std::memcpy(line, file_->raw(offset, kBucketBytes), kBucketBytes);
+        file_->cipher().apply(offset + clear, line + clear, kBucketBytes - clear);
+      }
+      filtering.filter.add(first + entry_at(line, slot % shape_.capacity, 0) / places_);
+    }
+    added += count + 1;
+  }
+  if (home == shape_.buckets) filtering.is_done.store(true, std::memory_order_release);
 }
 
 void SeedTable::each_beyond(Seed seed, uint32_t after,

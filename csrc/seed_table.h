@@ -26,11 +26,15 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <vector>
 
 #include "checked_file.h"
+#include "seed_filter.h"
 #include "seeds.h"
 
 namespace dedup {
@@ -81,6 +85,14 @@ class SeedTable {
   // Replaces `found` by the postings of `seed`, lowest position first.
   void find(Seed seed, Postings& found) const;
 
+  // A filter of the seeds in the table; null until enough work was done on it.
+  const SeedFilter* filter() const {
+    return filtering_->is_done.load(std::memory_order_acquire) ? &filtering_->filter : nullptr;
+  }
+  // Goes on with the filter by some `entries`, at about 10 ns each, unless another thread is at it.
+  // What meets a damaged block gives the filter up: the searches that need the block tell of it.
+  void work_on_filter(uint64_t entries) const;
+
   // Calls `visit` with each posting of a stopped seed that is not in the table, in order, until it
   // returns false. `after` is the last that is.
   void each_beyond(Seed seed, uint32_t after, const std::function<bool(uint32_t)>& visit) const;
@@ -128,6 +140,17 @@ class SeedTable {
   CommonSeed common_at(uint64_t number) const {
     return file_->at<CommonSeed>(common_offset_ + number * sizeof(CommonSeed));
   }
+  // A filter in the making: that of all homes before `next`.
+  struct Filtering {
+    std::atomic<bool> is_done = false;
+    std::mutex guard;
+    bool given_up = false;
+    uint64_t next = 0;
+    SeedFilter filter;
+  };
+  // Adds the seeds of the homes from `next` to one at which so many were added.
+  void filter_on(Filtering& filtering, uint64_t entries) const;
+
   // The line of a home bucket, verified together with those its entries run on into.
   const uint8_t* line_of(uint64_t bucket, uint64_t& first, uint64_t& count) const;
 
@@ -138,6 +161,7 @@ class SeedTable {
   uint32_t rest_bits_ = 0;  // of an entry, without its tag
   uint64_t rest_mask_ = 0;
   uint64_t reciprocal_ = 0;  // ceil(2^64 / buckets)
+  std::unique_ptr<Filtering> filtering_ = std::make_unique<Filtering>();
 };
 
 // Calls its argument with every (seed, position) in table order; must give the same on each call.

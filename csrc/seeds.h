@@ -23,6 +23,7 @@
 #include <span>
 #include <vector>
 
+#include "cpu.h"
 #include "hash.h"
 #include "scheme.h"
 #include "sequence.h"
@@ -135,14 +136,6 @@ inline uint32_t shingle_hash(const Sequence& sequence, size_t at, uint32_t size)
   return static_cast<uint32_t>(fmix64(sum) >> 32);
 }
 
-// The hashes of the shingles that begin at each token but the last few.
-inline void shingle_hashes(const Sequence& sequence, uint32_t size, std::vector<uint32_t>& out) {
-  out.clear();
-  if (sequence.size() < size) return;
-  out.resize(sequence.size() - size + 1);
-  for (size_t i = 0; i < out.size(); ++i) out[i] = shingle_hash(sequence, i, size);
-}
-
 inline Seed band_seed(const uint32_t* minima, uint32_t rows, uint32_t band) {
   uint64_t sum = seeds_detail::kBandSalt * (band + 1);
   for (uint32_t j = 0; j < rows; ++j) sum += (minima[j] + 1ull) * seeds_detail::kPowers[j];
@@ -155,17 +148,7 @@ class WindowMinima {
  public:
   static constexpr uint32_t kStep = Scheme::kQueryWindowStep;
 
-  explicit WindowMinima(const Scheme& scheme)
-      : scheme_(scheme), slots_(scheme.bands * scheme.rows), minima_(slots_) {
-    // Odd multipliers and offsets from a fixed sequence: part of the format, as the salts are.
-    uint64_t state = 0x6A09E667F3BCC908;
-    for (uint32_t k = 0; k < slots_; ++k) {
-      state += seeds_detail::kMultiplier;
-      const uint64_t drawn = fmix64(state);
-      multipliers_.push_back(static_cast<uint32_t>(drawn) | 1);
-      offsets_.push_back(static_cast<uint32_t>(drawn >> 32));
-    }
-  }
+  explicit WindowMinima(const Scheme& scheme, Dispatch dispatch = Dispatch::best);
 
   // Calls visit(start, minima) for every whole window of a sequence that starts at a multiple of
   // `stride` tokens; `stride` must be a multiple of kStep. None if windows are units.
@@ -173,28 +156,12 @@ class WindowMinima {
   void each(const Sequence& sequence, uint32_t stride, Visit visit) {
     if (slots_ == 0 || scheme_.window_size == 0) return;
     if (sequence.size() < scheme_.window_size + scheme_.shingle_size - 1) return;
-    shingle_hashes(sequence, scheme_.shingle_size, hashes_);
-    const size_t shingles = hashes_.size();
-    blocks_.assign(shingles / kStep * slots_, std::numeric_limits<uint32_t>::max());
-    for (size_t i = 0; i < shingles / kStep * kStep; ++i) {
-      add(hashes_[i], &blocks_[i / kStep * slots_]);
-    }
-    // Minima from each block to the end of its group of W/kStep blocks, and from the start of its
-    // group to it: a window is the rest of one group and the start of the next, so it costs two
-    // looks whatever W (van Herk, 1992; Gil and Werman, 1993).
-    const size_t group = scheme_.window_size / kStep;
-    const size_t blocks = blocks_.size() / slots_;
-    rest_ = blocks_;
-    for (size_t block = blocks - 1; block-- > 0;) {
-      if ((block + 1) % group != 0) lower(&rest_[block * slots_], &rest_[(block + 1) * slots_]);
-    }
-    for (size_t block = 1; block < blocks; ++block) {
-      if (block % group != 0) lower(&blocks_[block * slots_], &blocks_[(block - 1) * slots_]);
-    }
+    fold(sequence);
+    const size_t shingles = hashes_.size(), group = scheme_.window_size / kStep;
     for (size_t start = 0; start + scheme_.window_size <= shingles; start += stride) {
-      const size_t block = start / kStep;
-      std::copy_n(&rest_[block * slots_], slots_, minima_.begin());
-      lower(minima_.data(), &blocks_[(block + group - 1) * slots_]);
+      const uint32_t* rest = &rest_[start / kStep * slots_];
+      const uint32_t* first = &blocks_[(start / kStep + group - 1) * slots_];
+      for (uint32_t k = 0; k < slots_; ++k) minima_[k] = std::min(rest[k], first[k]);
       visit(start, minima_.data());
     }
   }
@@ -212,7 +179,7 @@ class WindowMinima {
   template <typename Visit>
   void each_unit(const Sequence& sequence, std::span<const TokenRange> units, Visit visit) {
     if (slots_ == 0 || scheme_.window_size != 0) return;
-    shingle_hashes(sequence, scheme_.shingle_size, hashes_);
+    hash_shingles(sequence);
     for (size_t u = 0; u < units.size(); ++u) {
       const auto [first, tokens] = units[u];
       if (tokens < scheme_.shingle_size) continue;
@@ -230,12 +197,16 @@ class WindowMinima {
       minima[k] = std::min(minima[k], multipliers_[k] * hash + offsets_[k]);
     }
   }
-  void lower(uint32_t* minima, const uint32_t* others) const {
-    for (uint32_t k = 0; k < slots_; ++k) minima[k] = std::min(minima[k], others[k]);
-  }
+  // The hashes of the shingles that begin at each token but the last few, of which there are some.
+  void hash_shingles(const Sequence& sequence);
+  // The minima of each block with those before it in its group of W/kStep blocks, and with those
+  // behind it: a window is the rest of one group and the first of the next, so it costs two looks
+  // whatever W (van Herk, 1992; Gil and Werman, 1993).
+  void fold(const Sequence& sequence);
 
   const Scheme scheme_;
   const uint32_t slots_;
+  const bool use_avx2_;
   std::vector<uint32_t> multipliers_, offsets_, hashes_, blocks_, rest_, minima_;
 };
 

@@ -44,13 +44,6 @@ struct SectionRecord {
 };
 static_assert(sizeof(SectionRecord) == 24);
 
-struct IdRecord {
-  uint64_t hash;
-  uint32_t document, reserved;
-  auto operator<=>(const IdRecord&) const = default;
-};
-static_assert(sizeof(IdRecord) == 16);
-
 struct ExpiryRecord {
   uint32_t day, document;
   auto operator<=>(const ExpiryRecord&) const = default;
@@ -160,8 +153,9 @@ uint64_t nonce_of(const Parts& parts) {
 class SegmentFile {
  public:
   static SegmentSummary write(const Parts& parts, std::shared_ptr<const Storage> storage,
-                              const std::string& folder, const std::string& name) {
-    CheckedWriter out(storage, folder + "/." + (name.empty() ? "segment" : name) + ".writing");
+                              const std::string& folder, const std::string& name,
+                              const std::string& temporary) {
+    CheckedWriter out(storage, folder + "/." + temporary + ".writing");
     Segment::Prefix prefix{};
     std::memcpy(prefix.magic, kMagic, sizeof kMagic);
     prefix.version = kVersion;
@@ -549,26 +543,51 @@ uint32_t Segment::document_of(uint32_t view, uint32_t token) const {
   return low;
 }
 
-std::vector<uint32_t> Segment::find_id(std::string_view id) const {
-  const auto record = [&](uint64_t at) {
-    return file_.at<IdRecord>(id_index_offset_ + at * sizeof(IdRecord));
-  };
-  const uint64_t hash = id_hash(id);
-  uint64_t low = 0, high = header_.documents;
+IdRecord Segment::id_record(uint64_t at) const {
+  return file_.at<IdRecord>(id_index_offset_ + at * sizeof(IdRecord));
+}
+
+uint64_t Segment::first_of_hash(uint64_t hash, uint64_t low) const {
+  uint64_t high = header_.documents;
   while (low < high) {
     const uint64_t middle = low + (high - low) / 2;
-    if (record(middle).hash < hash) {
+    if (id_record(middle).hash < hash) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
+  return low;
+}
+
+std::vector<uint32_t> Segment::find_id(std::string_view id) const {
+  const uint64_t hash = id_hash(id);
   std::vector<uint32_t> found;
-  for (; low < header_.documents && record(low).hash == hash; ++low) {
-    const uint32_t index = record(low).document;
+  for (uint64_t at = first_of_hash(hash, 0); at < header_.documents && id_record(at).hash == hash;
+       ++at) {
+    const uint32_t index = id_record(at).document;
     if (index < documents() && string(document(index).id) == id) found.push_back(index);
   }
   return found;
+}
+
+std::vector<std::pair<uint32_t, uint32_t>> Segment::shared_ids(const Segment& other) const {
+  std::vector<std::pair<uint32_t, uint32_t>> shared;
+  uint64_t from = 0;  // both are in order of hash
+  for (uint64_t own = 0; own < header_.documents && from < other.header_.documents; ++own) {
+    const IdRecord record = id_record(own);
+    from = other.first_of_hash(record.hash, from);
+    for (uint64_t at = from; at < other.header_.documents; ++at) {
+      const IdRecord their = other.id_record(at);
+      if (their.hash != record.hash) break;
+      if (record.document < documents() && their.document < other.documents() &&
+          string(document(record.document).id) == other.string(other.document(their.document).id)) {
+        shared.emplace_back(record.document, their.document);
+      }
+    }
+  }
+  std::ranges::sort(shared);
+  return shared;
 }
 
 std::vector<uint32_t> Segment::expired(uint32_t day) const {
@@ -723,7 +742,7 @@ uint64_t SegmentWriter::memory_bytes() const {
   return bytes;
 }
 
-SegmentSummary SegmentWriter::write(const std::string& folder) {
+SegmentSummary SegmentWriter::write(const std::string& folder, const std::string& temporary) {
   const auto all_of = [](const std::vector<uint8_t>& bytes) {
     return [&bytes](const ByteSink& emit) { emit(bytes.data(), bytes.size()); };
   };
@@ -736,7 +755,7 @@ SegmentSummary SegmentWriter::write(const std::string& folder) {
                            all_of(view.fingerprints), all_of(view.raws),
                            [&](const auto& visit) { view.spans.replay(visit); }});
   }
-  return SegmentFile::write(parts, storage_, folder, "");
+  return SegmentFile::write(parts, storage_, folder, "", temporary);
 }
 
 namespace {
@@ -886,7 +905,8 @@ SegmentSummary merge_segments(const SegmentList& segments, const std::vector<Tom
          }),
          spans});
   }
-  return SegmentFile::write(parts, std::move(storage), folder, name);
+  return SegmentFile::write(parts, std::move(storage), folder, name,
+                            name.empty() ? "segment" : name);
 }
 
 }  // namespace dedup

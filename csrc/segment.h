@@ -26,6 +26,7 @@
 // byte. Reading is thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -90,6 +91,13 @@ struct DocumentRecord {
 };
 static_assert(sizeof(DocumentRecord) == 88);
 
+struct IdRecord {
+  uint64_t hash;
+  uint32_t document, reserved;
+  auto operator<=>(const IdRecord&) const = default;
+};
+static_assert(sizeof(IdRecord) == 16);
+
 // What is known of the code of a text, beside its words.
 struct CodeInfo {
   Lexemes code;  // of the `code` view
@@ -116,6 +124,11 @@ class SegmentView {
   // Fingerprints of tokens [first, first + count); in `scratch` if they had to be decrypted.
   const uint8_t* fingerprints(uint64_t first, uint64_t count, Scratch& scratch) const {
     return file_->view(fingerprints_offset_ + first, count, scratch);
+  }
+  // Asks the processor for those around a token.
+  void prefetch_fingerprints(uint64_t token) const {
+    file_->prefetch(fingerprints_offset_ + token);
+    file_->prefetch(fingerprints_offset_ + std::max<uint64_t>(token, 32) - 32);
   }
   const uint8_t* raws(uint64_t first, uint64_t count, Scratch& scratch) const {
     return file_->view(raws_offset_ + first, count, scratch);
@@ -167,6 +180,9 @@ class Segment {
   // Every document that bears this id; all but the last were replaced before the segment was
   // written.
   std::vector<uint32_t> find_id(std::string_view id) const;
+  // Every pair of a document here and one there that bear the same id, in order. Costs a search
+  // for each id that is here.
+  std::vector<std::pair<uint32_t, uint32_t>> shared_ids(const Segment& other) const;
   // The documents that have expired on a day, ascending; the next day after it on which one will,
   // or 0.
   std::vector<uint32_t> expired(uint32_t day) const;
@@ -194,7 +210,9 @@ class Segment {
   static_assert(sizeof(Header) == 272);
   friend class SegmentFile;
 
-  uint64_t string_offset(uint32_t index, uint64_t& size) const;
+  IdRecord id_record(uint64_t at) const;
+  // The first id record, not before `low`, of this hash or a higher one.
+  uint64_t first_of_hash(uint64_t hash, uint64_t low) const;
 
   CheckedFile file_;
   Prefix prefix_{};
@@ -221,8 +239,9 @@ class SegmentWriter {
   uint64_t documents() const { return records_.size(); }
   uint64_t memory_bytes() const;
   // Writes and syncs the segment in the folder, under the name of its content, which is durable
-  // once the caller has synced the folder. Call it last.
-  SegmentSummary write(const std::string& folder);
+  // once the caller has synced the folder. Call it last. Until it is whole it bears the temporary
+  // name, with a dot before and ``.writing`` behind, which no other writer may use.
+  SegmentSummary write(const std::string& folder, const std::string& temporary = "segment");
 
  private:
   struct ViewBuffer {

@@ -19,10 +19,8 @@ void extend_tokens(const Tokens& tokens, const TokenKey& key, Sequence& out) {
   size_t i = out.values.size();
   out.values.resize(size);
   out.fingerprints.resize(size);
-  for (; i < size; ++i) {
-    out.values[i] = key(tokens.hashes[i]);
-    out.fingerprints[i] = token_fingerprint(out.values[i]);
-  }
+  key.all(std::span(tokens.hashes).subspan(i), out.values.data() + i);
+  for (; i < size; ++i) out.fingerprints[i] = token_fingerprint(out.values[i]);
 }
 
 LexemeKeyer::LexemeKeyer(const TokenKey& key) : key_(key) {

@@ -13,9 +13,11 @@
 // within the shingle: as robust to renaming as one value for all names, and more specific.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -35,6 +37,14 @@ struct TokenKey {
 
   uint64_t operator()(uint64_t token_hash) const {
     return key ? siphash(*key, token_hash) : token_hash;
+  }
+  // Of each, to `out`, which may be the hashes themselves.
+  void all(std::span<const uint64_t> token_hashes, uint64_t* out) const {
+    if (key) {
+      siphash_all(*key, token_hashes, out);
+    } else {
+      std::ranges::copy(token_hashes, out);
+    }
   }
   // Names the key without telling it; 0 is "no key".
   uint64_t id() const { return key ? siphash(*key, std::string_view("dedup key id")) | 1 : 0; }

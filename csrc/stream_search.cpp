@@ -22,7 +22,6 @@ struct StreamSearch::GrowingView {
 
   // Looks up what the query's newest tokens complete; whether that led to an alignment.
   bool grow() {
-    extend_seeds(query, scheme);
     window.clear();
     const uint32_t span = scheme.window_size + scheme.shingle_size - 1;
     if (scheme.bands != 0 && scheme.window_size != 0 && query.size() >= span &&

@@ -10,6 +10,10 @@
 #include <cstring>
 #include <limits>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "error.h"
 #include "hash.h"
 #include "unicode_tables.h"
@@ -107,20 +111,75 @@ constexpr std::array<std::uint8_t, 256> mask_bits = [] {
   return bits;
 }();
 
-using Classify = void (*)(const Byte* text, std::size_t block, Chunk& chunk);
+// Fills the masks and folded bytes of the first so many blocks.
+using Classify = void (*)(const Byte* text, std::size_t blocks, Chunk& chunk);
 
-void classify_portable(const Byte* text, std::size_t block, Chunk& chunk) {
-  std::uint64_t word = 0;
-  std::uint64_t special = 0;
-  for (std::size_t i = 0; i < 64; ++i) {
-    const std::uint64_t bits = mask_bits[text[i]];
-    word |= (bits & 1) << i;
-    special |= (bits >> 1) << i;
-    chunk.folded[block * 64 + i] = text[i] | lower_bit;
+void classify_portable(const Byte* text, std::size_t blocks, Chunk& chunk) {
+  for (std::size_t block = 0; block < blocks; ++block) {
+    std::uint64_t word = 0;
+    std::uint64_t special = 0;
+    for (std::size_t i = 0; i < 64; ++i) {
+      const Byte byte = text[block * 64 + i];
+      const std::uint64_t bits = mask_bits[byte];
+      word |= (bits & 1) << i;
+      special |= (bits >> 1) << i;
+      chunk.folded[block * 64 + i] = byte | lower_bit;
+    }
+    chunk.word[block] = word;
+    chunk.special[block] = special;
   }
-  chunk.word[block] = word;
-  chunk.special[block] = special;
 }
+
+#if defined(__x86_64__)
+
+// Of each low half of a byte: bit h is set if ASCII byte h * 16 + low has the bit in mask_bits.
+constexpr std::array<std::uint8_t, 16> rows_with(std::uint8_t bit) {
+  std::array<std::uint8_t, 16> rows{};
+  for (std::size_t byte = 0; byte < 128; ++byte) {
+    if (mask_bits[byte] & bit) rows[byte % 16] |= static_cast<std::uint8_t>(1u << byte / 16);
+  }
+  return rows;
+}
+alignas(16) constexpr auto word_rows = rows_with(1);
+alignas(16) constexpr auto special_rows = rows_with(2);
+// Bytes from 0x80 are in no row.
+alignas(16) constexpr std::array<std::uint8_t, 16> row_bits = {1, 2, 4, 8, 16, 32, 64, 128};
+
+[[gnu::target("avx2"), gnu::always_inline]] inline __m256i table_of(
+    const std::array<std::uint8_t, 16>& bytes) {
+  return _mm256_broadcastsi128_si256(
+      _mm_load_si128(reinterpret_cast<const __m128i*>(bytes.data())));
+}
+
+[[gnu::target("avx2")]] void classify_avx2(const Byte* text, std::size_t blocks, Chunk& chunk) {
+  const __m256i words = table_of(word_rows), specials = table_of(special_rows);
+  const __m256i rows = table_of(row_bits), low_half = _mm256_set1_epi8(0x0F);
+  const __m256i fold = _mm256_set1_epi8(static_cast<char>(lower_bit));
+  const __m256i zero = _mm256_setzero_si256();
+  for (std::size_t half = 0; half < 2 * blocks; ++half) {
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text + 32 * half));
+    const __m256i low = _mm256_and_si256(bytes, low_half);
+    const __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), low_half);
+    const __m256i row = _mm256_shuffle_epi8(rows, high);
+    const __m256i no_word =
+        _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(words, low), row), zero);
+    const __m256i not_special =
+        _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(specials, low), row), zero);
+    const auto word = ~static_cast<std::uint32_t>(_mm256_movemask_epi8(no_word));
+    const auto special = ~static_cast<std::uint32_t>(_mm256_movemask_epi8(not_special)) |
+                         static_cast<std::uint32_t>(_mm256_movemask_epi8(bytes));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(chunk.folded + 32 * half),
+                       _mm256_or_si256(bytes, fold));
+    std::memcpy(reinterpret_cast<Byte*>(chunk.word) + 4 * half, &word, 4);
+    std::memcpy(reinterpret_cast<Byte*>(chunk.special) + 4 * half, &special, 4);
+  }
+}
+
+#else
+
+constexpr Classify classify_avx2 = classify_portable;
+
+#endif
 
 // Hangul, of which the tables say nothing.
 constexpr bool is_syllable(std::uint32_t point) { return point - 0xAC00 < 11172; }
@@ -183,14 +242,16 @@ class Scanner {
 
   std::size_t classify(std::size_t base, std::size_t size) {
     const std::size_t whole = size / 64;
-    for (std::size_t block = 0; block < whole; ++block) {
-      classify_(text_ + base + block * 64, block, chunk_);
-    }
+    classify_(text_ + base, whole, chunk_);
     if (size % 64 == 0) return whole;
     Byte last[64];
     std::memset(last, ' ', sizeof last);
     std::memcpy(last, text_ + base + whole * 64, size % 64);
-    classify_(last, whole, chunk_);
+    Chunk rest;
+    classify_(last, 1, rest);
+    chunk_.word[whole] = rest.word[0];
+    chunk_.special[whole] = rest.special[0];
+    std::memcpy(chunk_.folded + whole * 64, rest.folded, 64);
     return whole + 1;
   }
 
@@ -330,14 +391,36 @@ class Scanner {
   Chunk chunk_;
 };
 
-struct HashSink {
-  Tokens& out;
+// Appends to `out`, which is longer than it has tokens until finish(): one check a token, not
+// three.
+class HashSink {
+ public:
+  HashSink(std::size_t bytes, Tokens& out) : out_(out), tokens_(out.size()) {
+    grow(bytes / bytes_of_a_token + 16);
+  }
 
   void operator()(const Byte* bytes, std::size_t size, std::size_t start, std::size_t end) {
-    out.hashes.push_back(xxh3_64(bytes, size));
-    out.starts.push_back(static_cast<std::uint32_t>(start));
-    out.ends.push_back(static_cast<std::uint32_t>(end));
+    if (tokens_ == out_.hashes.size()) grow(tokens_ / 2);
+    out_.hashes[tokens_] = xxh3_64(bytes, size);
+    out_.starts[tokens_] = static_cast<std::uint32_t>(start);
+    out_.ends[tokens_] = static_cast<std::uint32_t>(end);
+    ++tokens_;
   }
+
+  void finish() { resize(tokens_); }
+
+ private:
+  static constexpr std::size_t bytes_of_a_token = 5;  // of English 5.8 with the space
+
+  void grow(std::size_t more) { resize(tokens_ + more); }
+  void resize(std::size_t size) {
+    out_.hashes.resize(size);
+    out_.starts.resize(size);
+    out_.ends.resize(size);
+  }
+
+  Tokens& out_;
+  std::size_t tokens_;
 };
 
 struct TextSink {
@@ -357,10 +440,11 @@ void check_size(std::size_t size) {
 
 }  // namespace
 
-void append_tokens(std::string_view utf8, Tokens& out, Dispatch) {
+void append_tokens(std::string_view utf8, Tokens& out, Dispatch dispatch) {
   check_size(utf8.size());
-  HashSink sink{out};
-  Scanner<HashSink>(utf8, classify_portable, sink).scan();
+  HashSink sink(utf8.size(), out);
+  Scanner<HashSink>(utf8, use_avx2(dispatch) ? classify_avx2 : classify_portable, sink).scan();
+  sink.finish();
 }
 
 void tokenize(std::string_view utf8, Tokens& out, Dispatch dispatch) {

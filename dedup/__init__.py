@@ -2,6 +2,7 @@
 
 from dedup.contents import IndexedDocument
 from dedup.diff import Difference, diff
+from dedup.document import Document
 from dedup.errors import (
     Blocked,
     CommitInDoubt,
@@ -17,8 +18,8 @@ from dedup.index import Index, Scheme
 from dedup.key import Key
 from dedup.match import Match, Span
 from dedup.policy import Policy, Rule, Verdict
+from dedup.scan import ScanProgress, ScanSummary, scan
 from dedup.snapshot import Snapshot
-from dedup.source import Document
 from dedup.stream import StreamFilter
 
 __all__ = [
@@ -36,6 +37,8 @@ __all__ = [
     "Match",
     "Policy",
     "Rule",
+    "ScanProgress",
+    "ScanSummary",
     "Scheme",
     "SchemeMismatch",
     "Snapshot",
@@ -46,6 +49,7 @@ __all__ = [
     "WrongKey",
     "__version__",
     "diff",
+    "scan",
 ]
 
 __version__ = "0.1.0"

@@ -17,6 +17,9 @@ def xxh3_64(data: bytes, seed: int = 0) -> int: ...
 def siphash(key: bytes, data: bytes) -> int: ...
 @overload
 def siphash(key: bytes, word: int) -> int: ...
+def siphash_all(
+    key: bytes, words: NDArray[np.uint64], portable: bool = False
+) -> NDArray[np.uint64]: ...
 def fmix32(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]: ...
 def fmix64(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]: ...
 def token_hashes(
@@ -180,7 +183,7 @@ class SegmentWriter:
         units: Sequence[Unit] = (),
     ) -> int: ...
     def content_hash(self, text: str | bytes) -> int: ...
-    def write(self, folder: str) -> SegmentSummary: ...
+    def write(self, folder: str, temporary: str = "segment") -> SegmentSummary: ...
 
 class Segment:
     path: str
@@ -188,6 +191,7 @@ class Segment:
     key_id: int
     summary: SegmentSummary
     tokens: list[int]
+    is_filtered: list[bool]
     def __init__(
         self, path: str, key: bytes | None = None, storage: Storage | None = None
     ) -> None: ...
@@ -199,6 +203,7 @@ class Segment:
     ) -> tuple[str, str, str, str, str, str, int, int, int, int, int, int, int]: ...
     def corpora(self, dead: bytes) -> dict[str, tuple[int, int]]: ...
     def find_id(self, id: str) -> list[int]: ...
+    def shared_ids(self, other: Segment) -> list[tuple[int, int]]: ...
     def expired(self, day: int) -> list[int]: ...
     def next_expiry(self, day: int) -> int: ...
 
@@ -210,6 +215,24 @@ def merge_segments(
     name: str = "",
     storage: Storage | None = None,
 ) -> SegmentSummary: ...
+
+# ---- kernels of the search
+
+def query_seeds(
+    text: str | bytes, scheme: Scheme, lexemes: bool = False, portable: bool = False
+) -> NDArray[np.uint64]: ...
+def single_seeds(
+    text: str | bytes, scheme: Scheme, lexemes: bool = False
+) -> NDArray[np.uint64]: ...
+def window_minima(
+    text: str | bytes, scheme: Scheme, stride: int, portable: bool = False
+) -> NDArray[np.uint32]: ...
+def screen(
+    query: bytes, document: bytes, q: int, d: int, reach: int, portable: bool = False
+) -> tuple[bool, int, int]: ...
+def align(
+    query: bytes, document: bytes, q: int, d: int, cost: int, portable: bool = False
+) -> tuple[int, list[tuple[int, int, int]], bool, bool]: ...
 
 class Found:
     view: int
@@ -239,6 +262,57 @@ class Found:
     first_line: int
     last_line: int
 
+class Hit:
+    view: int
+    segment: int
+    token: int
+    start: int
+    clue: str
+    postings: int
+    is_common: bool
+    bits: float
+
+class Place:
+    view: int
+    segment: int
+    document: int
+    token: int
+    start: int
+    clue: str
+    fate: str
+    score: int
+    needed: int
+
+class Passage:
+    view: int
+    segment: int
+    document: int
+    start: int
+    end: int
+    tokens: int
+    matched: int
+    parts: int
+    score: int
+    needed: int
+    distinct: int
+    needed_distinct: int
+    outcome: str
+
+class TracedSeeds:
+    tokens: int
+    made: int
+    held: int
+    gate: float
+
+class Trace:
+    seeds: list[TracedSeeds]
+    hits: list[Hit]
+    places: list[Place]
+    passages: list[Passage]
+    all_hits: int
+    all_places: int
+    all_passages: int
+
 class Supply: ...
 
 class Searcher:
@@ -251,6 +325,13 @@ class Searcher:
         ast: Lexemes | None = None,
         units: Sequence[Unit] = (),
     ) -> list[Found]: ...
+    def explain(
+        self,
+        text: str | bytes,
+        supply: Supply | None = None,
+        ast: Lexemes | None = None,
+        units: Sequence[Unit] = (),
+    ) -> Trace: ...
     def supply(self, prompt: str | bytes) -> Supply: ...
     def search_batch(
         self,
@@ -266,3 +347,75 @@ class StreamSearch:
     def finish(self) -> None: ...
     def start_of(self, token: int) -> int: ...
     def next(self, until: int = 0, until_byte: int = 0) -> tuple[bool, int, int, int] | None: ...
+
+# ---- what repeats in a corpus
+
+def print_texts(
+    texts: NDArray[np.uint8],
+    offsets: NDArray[np.uint64],
+    min_tokens: int,
+    gram_tokens: int,
+    shingle_size: int,
+    rows: int,
+    a: NDArray[np.uint32],
+    b: NDArray[np.uint32],
+) -> tuple[
+    NDArray[np.uint32],
+    NDArray[np.uint64],
+    NDArray[np.uint64],
+    NDArray[np.uint64],
+    NDArray[np.uint32],
+    NDArray[np.uint32],
+]: ...
+def equal_groups(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]: ...
+def bucket_groups(
+    hashes: NDArray[np.uint64], buckets: int
+) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]: ...
+def find_windows(
+    texts: NDArray[np.uint8],
+    offsets: NDArray[np.uint64],
+    tokens: NDArray[np.uint32],
+    starts: NDArray[np.uint32],
+    counts: NDArray[np.uint32],
+    min_tokens: int,
+) -> tuple[NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...
+def group_windows(
+    hashes: NDArray[np.uint64],
+    at: NDArray[np.uint32],
+    before: NDArray[np.uint32],
+    after: NDArray[np.uint32],
+    is_dropped: NDArray[np.uint8],
+    by: NDArray[np.uint64],
+    max_copies: int,
+) -> tuple[
+    NDArray[np.uint32],
+    NDArray[np.uint8],
+    NDArray[np.uint32],
+    NDArray[np.uint64],
+    NDArray[np.uint32],
+    NDArray[np.uint64],
+    NDArray[np.uint64],
+    NDArray[np.uint64],
+]: ...
+def find_passages(
+    tokens: NDArray[np.uint32],
+    at: NDArray[np.uint32],
+    flags: NDArray[np.uint8],
+    counts: NDArray[np.uint32],
+    shapes: NDArray[np.uint64],
+    min_tokens: int,
+    with_variants: bool = False,
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...
+def find_spans(
+    texts: NDArray[np.uint8],
+    offsets: NDArray[np.uint64],
+    numbers: NDArray[np.uint32],
+    starts: NDArray[np.uint32],
+    counts: NDArray[np.uint32],
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64]]: ...
+def jaccards(
+    texts: Sequence[str | bytes],
+    left: NDArray[np.uint32],
+    right: NDArray[np.uint32],
+    shingle_size: int,
+) -> NDArray[np.float64]: ...

@@ -2,31 +2,39 @@
 
 import itertools
 import re
-import resource
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from dedup.batch import Task, tasks_of, with_text
+from dedup.builder import Built, peak_memory
 from dedup.cli_options import (
+    EncodingOption,
+    FieldOption,
+    IdFieldOption,
     IndexArgument,
+    JobsOption,
     KeyOption,
     NoKeyOption,
+    RayOption,
+    RevisionOption,
+    SourcesArgument,
+    TextFieldOption,
+    engine_of,
     index_app,
-    keys_of,
-    made_or_loaded,
+    opened_or_made,
+    reading_of,
 )
 from dedup.expiry import parse_date
-from dedup.index import Index, IndexInfo
-from dedup.key import Key
-from dedup.manifest import MANIFEST
+from dedup.index import IndexInfo
+from dedup.partition import partitions
 from dedup.report import printable
-from dedup.source import Document, SourceNote, SourceProblem, read_sources
+from dedup.source import Document, SourceNote, SourceProblem, summed
 from dedup.terminal import counted, print_error, progress, write
 
 __all__ = ["failed_parses", "index_add"]
@@ -40,14 +48,7 @@ _MAX_LICENCES: Final = 5
 @index_app.command("add")
 def index_add(
     index: IndexArgument,
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SOURCE...",
-            help="Files, directories (.gitignore is honoured), git repositories, bare or checked "
-            "out, .jsonl or .ndjson files, any file gzipped; - for standard input.",
-        ),
-    ],
+    sources: SourcesArgument,
     corpus: Annotated[str, typer.Option(help="Corpus of the documents.")] = "",
     licence: Annotated[
         str,
@@ -65,17 +66,11 @@ def index_add(
             "{revision} of a repository. For clones of well-known hosts, its page there.",
         ),
     ] = "",
-    text_field: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Field of a JSON row that holds the text.")
-    ] = None,
-    revision: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REV",
-            help="Read this commit, branch or tag of the sources, which are git repositories. "
-            "Without it: the working tree, or HEAD of a bare repository.",
-        ),
-    ] = None,
+    text_field: TextFieldOption = None,
+    id_field: IdFieldOption = None,
+    field: FieldOption = None,
+    encoding: EncodingOption = None,
+    revision: RevisionOption = None,
     expires: Annotated[
         str | None,
         typer.Option(
@@ -88,10 +83,12 @@ def index_add(
         str,
         typer.Option(
             metavar="SIZE",
-            help="How much is held in memory before it is written, as in 2G; at its peak the "
-            "command takes about twice as much.",
+            help="How much a worker holds in memory before it is written, as in 2G; at its peak it "
+            "takes about twice as much.",
         ),
     ] = "512M",
+    jobs: JobsOption = None,
+    ray: RayOption = None,
     key: KeyOption = None,
     no_key: NoKeyOption = False,
 ) -> int:
@@ -99,33 +96,42 @@ def index_add(
 
     A document replaces one of the same id. What cannot be read is listed; the rest is added, and
     the exit status is 2. Binary files inside directories and repositories are left out and counted.
+    The index is the same whatever the number of jobs. On a cluster all machines see the sources and
+    the index under the same paths.
     """
     memory_bytes = _bytes(memory)
     tally = _Tally(is_detecting=not licence)
-    items = read_sources(
-        sources,
-        corpus=corpus,
-        licence=licence,
-        owner=owner,
-        url=url,
-        expires=_date(expires),
-        text_field=text_field,
-        skip=index,
-        revision=revision,
-        note=tally.note,
+    reading = reading_of(
+        *(text_field, id_field, field, encoding, revision),
+        labels=Document("", "", corpus, licence, owner, url, _date(expires)),
+        skip=[index],
+        is_guessing=False,
     )
-    documents = tally.documents(items)
-    first = next(documents, None)
-    if first is None:
+    tasks = with_text(tasks_of(partitions(sources, reading)))
+    first: list[Task] = []
+    for task in tasks:
+        first.append(task)
+        if any(isinstance(item, Document) for item in task.read()):
+            break
+    else:
+        for _ in tally.documents(first):
+            pass
+        tally.tell_notes()
         print_error(f"{index}: nothing added, as no document could be read; check the sources")
         return _FAILED
-    with _open_for_adding(index, key, no_key) as opened, progress() as track:
+    with opened_or_made(index, key, no_key) as opened, progress() as track:
         before = opened.info().documents
-        tracked = track(itertools.chain([first], documents), tally.describe)
-        added = opened.add(tracked, memory_bytes)
+        more = list(itertools.islice(tasks, 1))
+        tasks = itertools.chain(first, more, tasks)
+        if ray is None and (jobs == 1 or not more):
+            added = opened.add(track(tally.documents(tasks), tally.describe), memory_bytes)
+            tally.parses.update(opened.parses)
+        else:
+            tracked = track(tasks, tally.describe)
+            added = opened.add_tasks(tracked, engine_of(jobs, ray), memory_bytes, tally.built)
         opened.commit()
         info = opened.info()
-        tally.parses = opened.parses
+    tally.tell_notes()
     write(tally.summary(added, info.documents - before, info))
     return _FAILED if tally.problems else 0
 
@@ -146,22 +152,6 @@ def _bytes(text: str) -> int:
     return size
 
 
-def _peak_memory() -> int:
-    """The most this process had in memory so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _open_for_adding(index: Path, keys: list[Path] | None, no_key: bool) -> Index:
-    if (index / MANIFEST).exists():
-        return Index.open(index, key=keys_of(keys, no_key), writable=True)
-    if not keys or no_key:
-        given = keys_of(keys, no_key)
-    else:
-        given = [made_or_loaded(keys[0]), *map(Key.load, keys[1:])]
-    return Index.create(index, key=given)
-
-
 class _Tally:
     """What passed through while documents were added."""
 
@@ -169,29 +159,48 @@ class _Tally:
         self.seen = 0
         self.bytes = 0
         self.problems = 0
-        self.left_out = 0
-        self.parses: dict[str, int] = {}
-        self.licences: Counter[str] = Counter()
+        self.parses: Counter[str] = Counter()
+        self._notes: list[SourceNote] = []
+        self._left_out = 0
+        self._licences: Counter[str] = Counter()
+        self._worker_bytes = 0
         self._is_detecting = is_detecting
         self._start = time.monotonic()
 
-    def documents(self, items: Iterable[Document | SourceProblem]) -> Iterator[Document]:
-        """The documents; problems are printed as they come."""
-        for item in items:
+    def documents(self, tasks: Iterable[Task]) -> Iterator[Document]:
+        """The documents of the tasks; problems are printed as they come."""
+        for item in itertools.chain.from_iterable(task.read() for task in tasks):
             if isinstance(item, SourceProblem):
-                self.problems += 1
-                print_error(item)
-                continue
-            self.seen += 1
-            self.licences[item.licence] += 1
-            # ASCII, the usual case, needs no copy to be counted.
-            self.bytes += len(item.text if item.text.isascii() else item.text.encode())
-            yield item
+                self._problem(item)
+            elif isinstance(item, SourceNote):
+                self._notes.append(item)
+            else:
+                self.seen += 1
+                self._licences[item.licence] += 1
+                # ASCII, the usual case, needs no copy to be counted.
+                self.bytes += len(item.text if item.text.isascii() else item.text.encode())
+                yield item
 
-    def note(self, note: SourceNote) -> None:
-        """What was left out of a source, printed as it comes."""
-        self.left_out += note.total
-        sys.stderr.write(f"dedup: {printable(str(note))}\n")
+    def built(self, built: Built) -> None:
+        """What a worker made of a task, instead of its documents."""
+        for problem in built.problems:
+            self._problem(problem)
+        self._notes += built.notes
+        self.seen += built.documents
+        self.bytes += built.bytes
+        self._licences.update(built.licences)
+        self.parses.update(built.parses)
+        self._worker_bytes = max(self._worker_bytes, built.peak_bytes)
+
+    def tell_notes(self) -> None:
+        """Print what was left out of each source."""
+        for note in summed(self._notes):
+            self._left_out += note.total
+            sys.stderr.write(f"dedup: {printable(str(note))}\n")
+
+    def _problem(self, problem: SourceProblem) -> None:
+        self.problems += 1
+        print_error(problem)
 
     def describe(self) -> str:
         return f"{counted(self.seen, 'document')}, {self.bytes / 1e6:,.1f} MB, {self._rate()}"
@@ -199,17 +208,18 @@ class _Tally:
     def summary(self, added: int, grown: int, info: IndexInfo) -> str:
         changes = [f"{added - grown} replaced"] if added > grown else []
         changes += [f"{self.seen - added} unchanged"] if self.seen > added else []
-        changes += [f"{counted(self.left_out, 'file')} left out"] if self.left_out else []
+        changes += [f"{counted(self._left_out, 'file')} left out"] if self._left_out else []
         lines = [
             f"{counted(self.seen, 'document')} read"
             + (f" ({', '.join(changes)})" if changes else "")
             + f", {self.bytes / 1e6:,.1f} MB at {self._rate()}, "
-            + f"peak memory {_peak_memory() / 1e6:,.0f} MB",
+            + f"peak memory {peak_memory() / 1e6:,.0f} MB"
+            + (f" and {self._worker_bytes / 1e6:,.0f} MB a worker" if self._worker_bytes else ""),
             f"{printable(info.path)} holds {counted(info.documents, 'document')}, "
             f"{counted(info.tokens, 'token')} at {info.bytes_per_token:.2f} bytes each, "
             f"generation {info.generation}",
         ]
-        if self._is_detecting and any(self.licences):
+        if self._is_detecting and any(self._licences):
             lines.insert(1, f"licences: {self._most_licences()}")
         if missing := self.parses.get("no_grammar", 0):
             more = "pip install 'dedup[languages]' has more"
@@ -222,10 +232,10 @@ class _Tally:
 
     def _most_licences(self) -> str:
         """How many documents are under each licence, the most frequent first."""
-        known = Counter({name: count for name, count in self.licences.items() if name})
+        known = Counter({name: count for name, count in self._licences.items() if name})
         shown = [(printable(name), count) for name, count in known.most_common(_MAX_LICENCES)]
         named = sum(count for _, count in shown)
-        rest = [("others", known.total() - named), ("none found", self.licences[""])]
+        rest = [("others", known.total() - named), ("none found", self._licences[""])]
         return ", ".join(f"{name} {count:,}" for name, count in [*shown, *rest] if count)
 
     def _rate(self) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dedup.cli_options import KeyOption, NoKeyOption
+from dedup.cli_options import BackgroundOption, KeyOption, NoKeyOption
 from dedup.policy import Policy
 from dedup.terminal import print_warning
 
@@ -32,10 +32,7 @@ def serve(
             min=0, help="Tokens of a suppressed passage that may get out; 0 sends nothing unjudged."
         ),
     ] = 20,
-    background: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="INDEX", help="What is permitted; may be repeated."),
-    ] = None,
+    background: BackgroundOption = None,
     fail_open: Annotated[
         bool, typer.Option("--fail-open", help="Deliver, marked, what cannot be checked.")
     ] = False,

@@ -42,6 +42,7 @@ __all__ = [
     "SignatureScheme",
     "TokenHash",
     "from_datasketch",
+    "maps_of",
     "signature",
     "signature_of_tokens",
     "signatures",
@@ -406,6 +407,11 @@ def from_datasketch(
         token_hash=token_hash or recorded or "sha1",
     )
     return Signature(values, scheme)
+
+
+def maps_of(scheme: SignatureScheme) -> tuple[Slots, Slots]:
+    """The a and b of the map of each slot, for what shingles and hashes by itself."""
+    return _parameters(scheme.name, scheme.num_perm, scheme.seed)
 
 
 @lru_cache(maxsize=64)

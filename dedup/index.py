@@ -12,14 +12,16 @@ reading takes no lock and writes nothing, so read-only media serve. All file I/O
 may be anywhere.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 from dedup import _core
+from dedup.builder import Built, Readable
 from dedup.contents import CorpusInfo, IndexedDocument, IndexInfo, VerifyReport
 from dedup.document import Document
+from dedup.engine import Engine
 from dedup.exchange import export
 from dedup.key import Key, KeyRing, default_key
 from dedup.lock import LOCK, take_lock
@@ -237,6 +239,45 @@ class Index:
             If a text holds lone surrogates or an id is empty; earlier documents stay added.
         """
         return self._require_writer().add(documents, memory_bytes)
+
+    def add_tasks(
+        self,
+        tasks: Iterable[Readable],
+        engine: Engine,
+        memory_bytes: int = SEGMENT_MEMORY_BYTES,
+        tell: Callable[[Built], object] = lambda built: None,
+    ) -> int:
+        """Fingerprint documents with many workers: ``add`` of what the tasks read, in their order.
+
+        Parameters
+        ----------
+        tasks : iterable of Partition, Batch, or what reads like them
+            Taken as workers get to them. A task may be read twice.
+        engine : Engine
+            Whose workers write segments into the folder of the index, which all machines share.
+        memory_bytes : int
+            As in ``add``, for each worker.
+        tell : function
+            Told what became of each task, in order.
+
+        Returns
+        -------
+        int
+            How many documents were added or replaced.
+
+        Raises
+        ------
+        ValueError
+            As in ``add``; earlier tasks stay added.
+        DedupError
+            If a worker does not see the index, or its segments are not to be seen from here.
+
+        Notes
+        -----
+        The commit leaves what it would after ``add``, byte for byte, if that is one segment in
+        which no id came twice; after ``merge``, always.
+        """
+        return self._require_writer().add_tasks(tasks, engine, memory_bytes, tell)
 
     def remove(
         self,

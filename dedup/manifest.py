@@ -8,7 +8,8 @@ documents (a bit each, in base64) of each file.
 
 The commit protocol, each step made only when the one before is done:
 
-1. segments are written under a temporary name, synced, renamed; nothing names them yet
+1. segments are written under a temporary name, synced, renamed; nothing names them yet. Workers
+   that build some for the writer (see ``builder``) do the same, under temporary names of their own
 2. the folder is synced, so that their names last
 3. the manifest is written under a temporary name and synced
 4. it is renamed over the old one: from here on a process that opens the index sees the commit
@@ -35,6 +36,7 @@ between, a writer has merged, and there is a newer manifest to read.
 import base64
 import contextlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,7 +85,7 @@ _SCHEME_FIELDS: Final = (
 _MAX_BYTES: Final = 1 << 28
 
 _WRITING: Final = f".{MANIFEST}.writing"
-_SEGMENT_WRITING: Final = ".segment.writing"
+_SEGMENT_WRITING: Final = re.compile(r"\.segment(-[0-9a-f]+)?\.writing")
 _WAY_OUT: Final = "restore it from a copy or build the index again"
 
 
@@ -140,7 +142,7 @@ def is_segment_name(name: str) -> bool:
 
 def is_temporary(name: str) -> bool:
     """Whether a file of the index folder that is called so was never completed."""
-    return name in (_WRITING, _SEGMENT_WRITING)
+    return name == _WRITING or _SEGMENT_WRITING.fullmatch(name) is not None
 
 
 def write_manifest(path: Path, manifest: Manifest, storage: _core.Storage) -> None:

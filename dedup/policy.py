@@ -14,11 +14,12 @@ verdict names it. As TOML:
     owner = ["Acme*"]           # shell patterns, case ignored
 """
 
+import json
 import os
 import string
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -26,10 +27,12 @@ from dedup.errors import Blocked
 from dedup.match import Kind, Match, Span, View
 from dedup.selection import fits
 
-__all__ = ["Action", "Policy", "Rule", "Ruling", "Verdict"]
+__all__ = ["STRENGTH", "Action", "Policy", "Rule", "Ruling", "Verdict", "exemption_of"]
 
 Action = Literal["allow", "flag", "redact", "block"]
-_STRENGTH: Final = {action: strength for strength, action in enumerate(get_args(Action))}
+STRENGTH: Final[dict[Action, int]] = {
+    action: strength for strength, action in enumerate(get_args(Action))
+}
 
 _SUPPRESSING: Final = ("redact", "block")
 
@@ -38,12 +41,20 @@ _SCHEMA_VERSION: Final = 1
 _ON_ERROR: Final = "on_error"  # the rule a verdict names when the check itself failed
 _PROMPT: Final = "prompt"  # and for a match that only repeats what the prompt supplied
 _BACKGROUND: Final = "background"  # or that is found in what is permitted to all
+_BASELINE: Final = "baseline"  # or that was found and accepted before
+_OWN_NAMES: Final = (_ON_ERROR, _PROMPT, _BACKGROUND, _BASELINE)
 _CHOICES: Final = {
     "action": get_args(Action),
     "views": get_args(View),
     "kinds": get_args(Kind),
     "on_error": ("block", "allow"),
 }
+# The conditions of a rule that are least values of what a match has, and those that are patterns.
+_LEAST: Final = (
+    *("min_run", "min_tokens", "min_distinct", "min_shared_names", "min_owners"),
+    *("min_identity", "min_containment"),
+)
+_PATTERNS: Final = ("corpus", "licence", "owner", "language")
 _NOTICE_FIELDS: Final = ("document", "corpus", "owner", "licence", "url")
 
 
@@ -87,13 +98,13 @@ class Rule:
     language: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.name or self.name in (_ON_ERROR, _PROMPT, _BACKGROUND):
+        if not self.name or self.name in _OWN_NAMES:
             raise ValueError(f"a rule needs a name of its own, got {self.name!r}")
         _check_choice("action", self.action, _CHOICES["action"])
         for key in ("views", "kinds"):
             for word in _tuple(self, key):
                 _check_choice(key, word, _CHOICES[key])
-        for key in ("corpus", "licence", "owner", "language"):
+        for key in _PATTERNS:
             _tuple(self, key)
         for key in ("min_run", "min_tokens", "min_distinct", "min_shared_names", "min_owners"):
             if getattr(self, key) < 0:
@@ -115,6 +126,24 @@ class Rule:
             and (not self.kinds or match.kind in self.kinds)
             and self.is_about(match)
         )
+
+    def misses(self, match: Match) -> list[str]:
+        """What keeps it from firing, a condition each: ``run 10, min_run 24``; none if it fires."""
+        missed = []
+        for key in _LEAST:
+            least, value = getattr(self, key), getattr(match, key.removeprefix("min_"))
+            if value < least:
+                told = f"{value:.3g}" if isinstance(value, float) else value
+                missed.append(f"{key.removeprefix('min_')} {told}, {key} {least}")
+        if self.kinds and match.kind not in self.kinds:
+            missed.append(f"kind {match.kind}, kinds {', '.join(self.kinds)}")
+        if self.views and match.view not in self.views:
+            missed.append(f"view {match.view}, views {', '.join(self.views)}")
+        for key in _PATTERNS:
+            value, patterns = getattr(match, key), getattr(self, key)
+            if patterns and not fits(value, patterns):
+                missed.append(f"{key} {value!r}, {key} {', '.join(map(repr, patterns))}")
+        return missed
 
     def is_about(self, match: Match) -> bool:
         """Whether what will not change while a match grows fits: its view and its document."""
@@ -155,7 +184,8 @@ class Verdict:
         Matches that count, each with its rule and action, in the order of the index.
     exempted : tuple of Ruling
         Matches that an ``allow`` rule took out, each with that rule, or ``prompt`` for those that
-        repeat the prompt, ``background`` for those that the background has too.
+        repeat the prompt, ``background`` for those that the background has too, ``baseline`` for
+        those that were accepted before.
     error : str
         Why the check could not be made, if the policy's ``on_error`` decided; else empty.
     """
@@ -479,6 +509,20 @@ class Policy:
         except ValueError as error:  # TOMLDecodeError and msgspec's are ValueErrors
             raise ValueError(f"{where}: {error}") from error
 
+    def to_toml(self) -> str:
+        """The policy written in TOML, whole: ``from_toml`` gives it back."""
+        lines = [
+            f"{name} = {_toml(getattr(self, name))}" for name in _keys(Policy) if name != "rules"
+        ]
+        for rule in self.rules:
+            lines += ["", "[[rules]]"]
+            lines += [
+                f"{field.name} = {_toml(getattr(rule, field.name))}"
+                for field in fields(Rule)
+                if getattr(rule, field.name) != field.default
+            ]
+        return "".join(line + "\n" for line in lines)
+
     def judge(self, query: str, matches: Sequence[Match], *, index_generation: int = 0) -> Verdict:
         """The verdict on a query in which these matches were found.
 
@@ -488,17 +532,38 @@ class Policy:
         rulings: list[Ruling] = []
         exempted: list[Ruling] = []
         for match in matches:
-            if match.supplied or match.background:
-                name = _PROMPT if match.supplied else _BACKGROUND
-                exempted.append(Ruling(match, name, "allow"))
+            if exemption := exemption_of(match):
+                exempted.append(Ruling(match, exemption, "allow"))
                 continue
             rule = next((rule for rule in self.rules if rule.fires_on(match)), None)
             if rule is not None:
                 kept = exempted if rule.action == "allow" else rulings
                 kept.append(Ruling(match, rule.name, rule.action))
 
+        return self._verdict(query, rulings, exempted, index_generation)
+
+    def accept(self, query: str, verdict: Verdict, is_known: Sequence[bool]) -> Verdict:
+        """The verdict without those of its rulings that were accepted before.
+
+        They are exempted under the rule ``baseline``; what is left decides. `is_known` has a value
+        for each ruling.
+        """
+        if not any(is_known):
+            return verdict
+        rulings: list[Ruling] = []
+        exempted = list(verdict.exempted)
+        for ruling, known in zip(verdict.rulings, is_known, strict=True):
+            if known:
+                exempted.append(Ruling(ruling.match, _BASELINE, "allow"))
+            else:
+                rulings.append(ruling)
+        return self._verdict(query, rulings, exempted, verdict.index_generation)
+
+    def _verdict(
+        self, query: str, rulings: list[Ruling], exempted: list[Ruling], index_generation: int
+    ) -> Verdict:
         strongest = max(
-            rulings or exempted, key=lambda ruling: _STRENGTH[ruling.action], default=None
+            rulings or exempted, key=lambda ruling: STRENGTH[ruling.action], default=None
         )
         action: Action = strongest.action if strongest else "allow"
         text = query
@@ -530,6 +595,11 @@ class Policy:
         """What stands for the passages to be redacted, in order: disjoint spans and notices."""
         matches = [ruling.match for ruling in rulings if ruling.action == "redact"]
         return [(span, _fill(self.notice, match)) for span, match in _unions(matches)]
+
+    def without(self, query: str, rulings: Iterable[Ruling]) -> str:
+        """The query with the notice in place of every passage that is redacted or blocked."""
+        suppressed = (ruling for ruling in rulings if ruling.action in _SUPPRESSING)
+        return self._redact(query, (replace(ruling, action="redact") for ruling in suppressed))
 
     def judge_error(
         self, query: str, error: BaseException, *, index_generation: int = 0
@@ -570,6 +640,11 @@ def _unions(matches: Iterable[Match]) -> list[tuple[Span, Match]]:
     return [(span, match) for span, _, match in unions]
 
 
+def exemption_of(match: Match) -> str:
+    """What exempts the match from all rules: ``prompt``, ``background``; empty if nothing does."""
+    return _PROMPT if match.supplied else _BACKGROUND if match.background else ""
+
+
 def _fill(notice: str, match: Match | None) -> str:
     return notice.format_map({key: getattr(match, key, "") for key in _NOTICE_FIELDS})
 
@@ -599,6 +674,12 @@ def _check_table(where: str, data: object, allowed: Sequence[str]) -> None:
         for word in value if isinstance(value, list) else [value]:
             if key in _CHOICES and isinstance(word, str):
                 _check_choice(where + key, word, _CHOICES[key])
+
+
+def _toml(value: object) -> str:
+    """A string, a number or a tuple of strings, as JSON has it and TOML too, save for DEL."""
+    plain = list(value) if isinstance(value, tuple) else value
+    return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _keys(kind: type) -> tuple[str, ...]:

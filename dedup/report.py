@@ -11,14 +11,16 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from dedup.excerpt import boundary, context
 from dedup.match import Span
+from dedup.passage import passages
 from dedup.policy import Action, Ruling, Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["printable", "shown_documents", "text_report"]
+__all__ = ["WORDS", "printable", "shown_documents", "text_report"]
 
 _COLOURS: Final[dict[Action, str]] = {
     "allow": "green",
@@ -27,14 +29,13 @@ _COLOURS: Final[dict[Action, str]] = {
     "block": "red",
 }
 
-# Around a passage: enough to recognise the place, even if the whole query is one line.
-_CONTEXT_BYTES: Final = 160
 # A longer passage shows its two ends: about a screen in all.
 _PASSAGE_BYTES: Final = 1600
 _SAFE_TEXT_LINES: Final = 12
 _OTHER_SOURCES: Final = 4
 
-_WORDS: Final = {"text": "words", "code": "lexemes", "ast": "nodes"}
+# What the tokens of a view are called.
+WORDS: Final = {"text": "words", "code": "lexemes", "ast": "nodes"}
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -50,7 +51,7 @@ def printable(text: str, keep: str = "") -> str:
 
 def shown_documents(verdict: Verdict) -> set[str]:
     """Ids of the documents that a report shows passages of, if it is given their texts."""
-    return {passage[0].match.document for passage in _passages(verdict.rulings)}
+    return {passage[0].match.document for passage in passages(verdict.rulings)}
 
 
 def text_report(
@@ -82,7 +83,7 @@ def text_report(
     )
     console.print(_headline(name, verdict), soft_wrap=True)
     data = query.encode()
-    for passage in _passages(verdict.rulings):
+    for passage in passages(verdict.rulings):
         console.print()
         for line in _source(passage[0]):
             console.print("  ", line, sep="", soft_wrap=True)
@@ -139,29 +140,6 @@ def _headline(name: str, verdict: Verdict) -> "Text":
     )
 
 
-def _passages(rulings: tuple[Ruling, ...]) -> list[list[Ruling]]:
-    """Rulings on overlapping spans together, the best of each passage first."""
-    passages: list[tuple[Span, list[tuple[int, Ruling]]]] = []
-    for rank, ruling in sorted(enumerate(rulings), key=lambda item: item[1].match.query_span):
-        span = ruling.match.query_span
-        if passages and span.start < passages[-1][0].end:
-            before, inside = passages.pop()
-            inside.append((rank, ruling))
-            passages.append((Span(before.start, max(before.end, span.end)), inside))
-        else:
-            passages.append((span, [(rank, ruling)]))
-    order = list(_COLOURS)  # weakest first
-    return [
-        [
-            ruling
-            for _, ruling in sorted(
-                inside, key=lambda item: (-order.index(item[1].action), item[0])
-            )
-        ]
-        for _, inside in passages
-    ]
-
-
 def _source(ruling: Ruling) -> Iterator["Text"]:
     """The lines that say where a passage comes from and how sure that is."""
     match = ruling.match
@@ -180,7 +158,7 @@ def _source(ruling: Ruling) -> Iterator["Text"]:
     what = "renamed copy" if match.kind == "renamed" else match.kind
     yield _line(
         (f"{what}: ", ""),
-        (f"{match.tokens} {_WORDS[match.view]}, {match.run} in a row", "bold"),
+        (f"{match.tokens} {WORDS[match.view]}, {match.run} in a row", "bold"),
         (f", identity {match.identity:.2f}, containment {match.containment:.2f}", ""),
     )
     if match.view != "text":
@@ -210,7 +188,7 @@ def _brief(ruling: Ruling) -> "Text":
         (printable(match.document), "bold"),
         (f" ({labels})" if labels else "", ""),
         (
-            f" {match.kind}, {match.tokens} {_WORDS[match.view]}, identity {match.identity:.2f}, ",
+            f" {match.kind}, {match.tokens} {WORDS[match.view]}, identity {match.identity:.2f}, ",
             "",
         ),
         (f"bytes {match.query_span.start}-{match.query_span.end}: ", ""),
@@ -221,14 +199,13 @@ def _brief(ruling: Ruling) -> "Text":
 def _excerpt(console: "Console", data: bytes, span: Span, action: Action) -> Iterator["Text"]:
     """A passage in its place, with line numbers; of a long one the two ends."""
     style = f"bold {_COLOURS[action]}"
-    first = _boundary(data, _context_start(data, span.start))
-    last = _boundary(data, _context_end(data, span.end))
+    first, last = context(data, span)
     gutter = len(str(data.count(b"\n", 0, last) + 1))
     if span.end - span.start <= _PASSAGE_BYTES:
         yield from _numbered(console, data, Span(first, last), span, style, gutter)
         return
-    head = _boundary(data, span.start + _PASSAGE_BYTES // 2)
-    tail = _boundary(data, span.end - _PASSAGE_BYTES // 2)
+    head = boundary(data, span.start + _PASSAGE_BYTES // 2)
+    tail = boundary(data, span.end - _PASSAGE_BYTES // 2)
     yield from _numbered(console, data, Span(first, head), span, style, gutter)
     yield _line((f"  {'⋮':>{gutter}} │ {tail - head:,} more bytes of the passage", "dim"))
     yield from _numbered(console, data, Span(tail, last), span, style, gutter)
@@ -262,30 +239,6 @@ def _numbered(
 def _decode(piece: bytes) -> str:
     text = piece.decode(errors="replace").replace("\r\n", "\n").expandtabs(4)
     return printable(text, keep="\n")
-
-
-def _context_start(data: bytes, at: int) -> int:
-    """Where the line before that of ``at`` begins, if it is near."""
-    low = max(0, at - _CONTEXT_BYTES)
-    line = data.rfind(b"\n", low, at)
-    before = data.rfind(b"\n", low, line) if line >= 0 else -1
-    if before >= 0:
-        return before + 1
-    return line + 1 if line >= 0 and low > 0 else low
-
-
-def _context_end(data: bytes, at: int) -> int:
-    """Where the line of ``at`` ends, if that is near."""
-    high = min(len(data), at + _CONTEXT_BYTES)
-    line = data.find(b"\n", at, high)
-    return line if line >= 0 else high
-
-
-def _boundary(data: bytes, at: int) -> int:
-    """The first place from ``at`` on where a character begins."""
-    while at < len(data) and data[at] & 0xC0 == 0x80:
-        at += 1
-    return at
 
 
 def _safe_text(console: "Console", text: str) -> Iterator["Text"]:

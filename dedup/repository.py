@@ -79,12 +79,18 @@ class RepositoryFile:
         False for a file that was never added to the repository.
     object : str
         The name of its bytes in the object store; empty if they lie on disk.
+    bytes : int
+        Its size; -1 if unknown.
+    modified : int
+        When it was last changed on disk, in nanoseconds.
     """
 
     path: str
     kind: str = "file"
     is_tracked: bool = True
     object: str = ""
+    bytes: int = -1
+    modified: int = 0
 
 
 def is_repository(folder: str | os.PathLike[str], names: Collection[str]) -> bool:
@@ -172,8 +178,10 @@ class Repository:
             if not tracked[name] and any(part.startswith(".") for part in path.split("/")):
                 continue
             place = self.path / path
+            size, modified = -1, 0
             try:
-                mode = place.lstat().st_mode
+                status = place.lstat()
+                mode, size, modified = status.st_mode, status.st_size, status.st_mtime_ns
             except (FileNotFoundError, NotADirectoryError):
                 continue  # deleted and not yet committed, or left out by a sparse checkout
             except OSError:
@@ -184,14 +192,16 @@ class Repository:
             kind = "submodule" if stat.S_ISDIR(mode) else "file"
             # A folder may have become a link that leads out of the repository.
             is_link = stat.S_ISLNK(mode) or not real[folder]
-            yield RepositoryFile(path, "symbolic link" if is_link else kind, tracked[name])
+            kind = "symbolic link" if is_link else kind
+            yield RepositoryFile(path, kind, tracked[name], bytes=size, modified=modified)
 
     def _files_of_commit(self) -> Iterator[RepositoryFile]:
-        for line in self._lines("ls-tree", "-r", "-z", "--full-tree", self.commit):
+        for line in self._lines("ls-tree", "-r", "-l", "-z", "--full-tree", self.commit):
             about, _, name = line.partition(b"\t")
-            mode, _, object = about.split(b" ")
+            mode, _, object, size = about.split()
             kind = {_LINK: "symbolic link", _SUBMODULE: "submodule"}.get(mode, "file")
-            yield RepositoryFile(os.fsdecode(name), kind, object=object.decode())
+            bytes = int(size) if size.isdigit() else -1
+            yield RepositoryFile(os.fsdecode(name), kind, object=object.decode(), bytes=bytes)
 
     # ---- reading
 

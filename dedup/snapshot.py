@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
+import xxhash
+
 from dedup import _core, expiry
 from dedup.contents import (
     IndexedDocument,
@@ -29,11 +31,9 @@ from dedup.selection import Selection
 from dedup.tombstones import Tombstones, count, is_dead, tombstones, united
 
 if TYPE_CHECKING:
-    from dedup.views import UnitRow
+    from dedup.parsers import Parsed
 
-    Parsed = tuple[_core.Lexemes | None, list[UnitRow]]
-
-__all__ = ["Session", "Snapshot"]
+__all__ = ["Session", "Snapshot", "Traced"]
 
 # A reader that finds a segment gone reads the manifest again. A writer would have to commit and
 # merge as often while one reader opens a few files.
@@ -46,6 +46,18 @@ class _Missing(Exception):
     """There is no file of this name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What a search of the segments of one key came across."""
+
+    trace: _core.Trace
+    segments: list[_core.Segment]
+
+    def id_of(self, found: _core.Place | _core.Passage) -> str:
+        """The document of a place or a passage."""
+        return self.segments[found.segment].document(found.document)[0]
+
+
 class _Searcher:
     """Searches the segments of one key."""
 
@@ -53,10 +65,10 @@ class _Searcher:
         self, segments: list[_core.Segment], dead: list[Tombstones], key: bytes | None
     ) -> None:
         self.core = _core.Searcher(segments, dead, key)
-        self._segments = segments
+        self.segments = segments
 
     def matches(self, found: list[_core.Found]) -> list[Match]:
-        return [match_of(one, self._segments[one.segment]) for one in found]
+        return [match_of(one, self.segments[one.segment]) for one in found]
 
 
 class Session:
@@ -94,19 +106,43 @@ class Session:
                 for searcher, supply in zip(self._searchers, self._supplies, strict=True)
             ]
         )
-        if matches and self._background:
-            permitted = [match for other in self._background for match in other.search(text)]
-            matches = with_background(matches, permitted)
-        return matches
+        return self._marked(text, matches)
 
-    def search_batch(self, texts: list[str], threads: int) -> list[list[Match]]:
+    def search_batch(
+        self, texts: Sequence[str], threads: int = 1, parsed: "Sequence[Parsed] | None" = None
+    ) -> list[list[Match]]:
         """The same of many texts, on so many threads; the prompt is left out of account."""
-        parsed = [self.parsed(text) for text in texts]
+        if parsed is None:
+            parsed = [self.parsed(text) for text in texts] if self.has_code else []
         answers = [
             [s.matches(found) for found in s.core.search_batch(texts, parsed, threads)]
             for s in self._searchers
         ]
-        return [joined(list(parts)) for parts in zip(*answers, strict=True)] or [[] for _ in texts]
+        if not answers:
+            return [[] for _ in texts]
+        return [
+            self._marked(text, joined(list(parts)))
+            for text, parts in zip(texts, zip(*answers, strict=True), strict=True)
+        ]
+
+    def parsed_document(self, text: str, name: str) -> "tuple[Parsed, str]":
+        """``parsed`` of a whole document that has a name, without a limit of time; what failed."""
+        return self._parsers.of_scanned(text, name) if self.has_code else ((None, []), "")
+
+    def _marked(self, text: str, matches: list[Match]) -> list[Match]:
+        """The matches, marked where the background has them too."""
+        if not matches or not self._background:
+            return matches
+        permitted = [match for other in self._background for match in other.search(text)]
+        return with_background(matches, permitted)
+
+    def traces(self, text: str, parsed: "Parsed") -> list[Traced]:
+        """What a search comes across on its way, of each key: for ``explanation``."""
+        ast, units = parsed
+        return [
+            Traced(searcher.core.explain(text, supply, ast, units), searcher.segments)
+            for searcher, supply in zip(self._searchers, self._supplies, strict=True)
+        ]
 
     def stream(self) -> _core.StreamSearch:
         """What reads a query that arrives in pieces."""
@@ -269,6 +305,14 @@ class Snapshot:
                     document = indexed_document(segment, index)
                     if wanted.fits(document):
                         yield document
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells this state of the index from every other; what expired is part of it."""
+        state = xxhash.xxh3_128(repr(self.manifest).encode())
+        for dead in self.dead:
+            state.update(len(dead).to_bytes(8, "little") + dead)
+        return state.hexdigest()
 
     def holds(self, id: str, text: str) -> bool:
         """Whether the document of this id is protected, with this very text."""

@@ -4,10 +4,12 @@ import io
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any, TextIO, TypeVar
 
 from dedup.report import printable
@@ -15,11 +17,13 @@ from dedup.report import printable
 __all__ = [
     "OutputClosed",
     "as_json",
+    "bytes_progress",
     "counted",
     "output_to",
     "print_error",
     "print_warning",
     "progress",
+    "terminable",
     "wants_colour",
     "write",
 ]
@@ -123,6 +127,59 @@ def progress(total: int | None = None) -> Iterator[_Track[Any]]:
         yield track
 
 
+@contextmanager
+def bytes_progress(total: Callable[[], int] | None) -> Iterator[Callable[[int, str], object]]:
+    """A function that shows how many bytes were read, and more in words, if someone is looking.
+
+    The total may take long to find out, so it is found out beside: until then there is no time
+    left. None: nothing is shown.
+    """
+    if total is None or not sys.stderr.isatty():
+        yield lambda read_bytes, description: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True, color_system="auto" if wants_colour(sys.stderr) else None)
+    columns = (
+        BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        Thread(target=lambda: bar.update(task, total=total() or None), daemon=True).start()
+        yield lambda read_bytes, words: bar.update(task, completed=read_bytes, description=words)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let a request to end be as good as an interrupt, so that all is left in order."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def counted(number: int, noun: str) -> str:
     """``2 matches``, ``1 document``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "es" if noun.endswith("ch") else "s")
+    if number == 1:
+        return f"1 {noun}"
+    if noun.endswith("y"):
+        return f"{number:,} {noun[:-1]}ies"
+    return f"{number:,} {noun}" + ("es" if noun.endswith("ch") else "s")

@@ -16,7 +16,7 @@ from dedup import _core
 from dedup.syntax import Syntax, Tree
 from dedup.units import Region, is_code, language_of_name, regions
 
-__all__ = ["CodeViews", "UnitRow", "document_views", "query_views"]
+__all__ = ["CodeViews", "UnitRow", "document_views", "query_views", "scanned_views"]
 
 # Name, first and last byte, first and last line, first node, nodes: as the core takes a unit.
 UnitRow: TypeAlias = tuple[str, int, int, int, int, int, int]
@@ -89,6 +89,18 @@ def query_views(text: bytes, syntax: Syntax, *, budget_s: float | None = None) -
     if not found:
         return None
     ast, units = _parsed(text, found, syntax, budget_s)
+    return CodeViews(_most_of(found), None, ast, units)
+
+
+def scanned_views(text: bytes, name: str, syntax: Syntax) -> CodeViews | None:
+    """The syntax nodes of the code in a document that is checked; None if there is no code in it.
+
+    As much of it is parsed as of a document to protect, so it hangs on no clock.
+    """
+    found = regions(text[:_MAX_CODE_BYTES], name)
+    if not found:
+        return None
+    ast, units = _parsed(text, found, syntax)
     return CodeViews(_most_of(found), None, ast, units)
 
 

@@ -7,28 +7,36 @@ newest are merged as they pile up, each document O(log n) times over n commits.
 
 import contextlib
 import warnings
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from dedup import _core, expiry
+from dedup.builder import Built, Plan, Readable, built_without
 from dedup.contents import indexed_document, numbers_of
 from dedup.document import Document
+from dedup.draft import Draft
+from dedup.engine import Engine, Lost
 from dedup.errors import CommitInDoubt, DedupError
 from dedup.exchange import open_exported, require_schemes
 from dedup.key import Key, KeyRing
-from dedup.manifest import Entry, Manifest, remove_strays, write_manifest
+from dedup.manifest import Manifest, remove_strays, write_manifest
 from dedup.merging import Part, all_runs, due
 from dedup.parsers import Parsers
 from dedup.selection import Selection
 from dedup.snapshot import Snapshot
-from dedup.tombstones import Tombstones, is_dead, tombstones
+from dedup.tombstones import is_dead, tombstones
 
 __all__ = ["SEGMENT_MEMORY_BYTES", "Writer"]
 
 # What is held in memory before a segment is written: some 100 million tokens.
 SEGMENT_MEMORY_BYTES: Final = 512 * 1024 * 1024
+
+# Segments of a parallel add, some 8 MB of text each, before they are made one: few enough to look
+# every id up in all of them.
+_MAX_UNMERGED: Final = 64
 
 
 class Writer:
@@ -44,7 +52,6 @@ class Writer:
     ) -> None:
         self.snapshot = snapshot
         self._path = snapshot.path
-        self._schemes = snapshot.schemes
         self._ring = ring
         self._lock = lock
         self._storage = storage
@@ -56,7 +63,7 @@ class Writer:
         """Give up the lock and whatever was not committed."""
         try:
             committed = {entry.name for entry in self.snapshot.manifest.segments}
-            for part in self._parts:
+            for part in self._draft.added:
                 # A commit in doubt may have named it.
                 if part.entry.name not in committed and not self._stopped:
                     with contextlib.suppress(OSError):  # the next commit removes it
@@ -74,17 +81,49 @@ class Writer:
             raise ValueError(f"memory_bytes must be positive, got {memory_bytes}")
         added = 0
         for document in documents:
-            added += self._add(document)
-            if self._segment.memory_bytes > memory_bytes:
-                self._flush()
+            added += self._draft.add(document)
+            if self._draft.memory_bytes > memory_bytes:
+                self._draft.flush()
+        return added
+
+    def add_tasks(
+        self,
+        tasks: Iterable[Readable],
+        engine: Engine,
+        memory_bytes: int,
+        tell: Callable[[Built], object],
+    ) -> int:
+        """``Index.add_tasks``."""
+        self._require_going()
+        if memory_bytes <= 0:
+            raise ValueError(f"memory_bytes must be positive, got {memory_bytes}")
+        self._draft.flush()
+        first = start = len(self._draft.parts)
+        added = 0
+        dropped: set[str] = set()
+        plan = Plan.of(self.snapshot, memory_bytes)
+        with contextlib.closing(_built(engine, plan, tasks)) as results:
+            for task, built in results:
+                is_gone = any(entry.name in dropped for entry in built.segments)
+                if is_gone or not all(map(self._draft.stands, built.unchanged)):
+                    documents = (item for item in task.read() if isinstance(item, Document))
+                    added += self.add(documents, memory_bytes)
+                    self._draft.flush()
+                else:
+                    added += self._draft.adopt(built.segments)
+                if len(self._draft.parts) - start >= _MAX_UNMERGED:
+                    dropped |= self._join(start)
+                    start = len(self._draft.parts)
+                tell(built)
+        self._join(first)
         return added
 
     def remove(self, selection: Selection) -> int:
         """``Index.remove``."""
         self._require_going()
-        self._flush()
+        self._draft.flush()
         removed, day = 0, _today()
-        for part in self._parts:
+        for part in self._draft.parts:
             dead = part.dead_on(day)
             for number in numbers_of(part.segment, selection):
                 if not is_dead(dead, number) and selection.fits(
@@ -98,29 +137,29 @@ class Writer:
         """``Index.import_``."""
         self._require_going()
         segment = open_exported(file, self._ring, self._storage)
-        require_schemes(file, segment.schemes, self._schemes)
+        require_schemes(file, segment.schemes, self.snapshot.schemes)
         rows = range(segment.summary.documents)
         left_out = set(segment.expired(_today()))
-        left_out.update(n for n in rows if self._has(segment.document(n)))
+        left_out.update(n for n in rows if self._draft.has(segment.document(n)))
         if len(left_out) == len(rows):
             return 0
-        part = self._merged([(segment, tombstones(left_out))], segment.key_id)
+        part = self._draft.merged([(segment, tombstones(left_out))], segment.key_id)
         for number in range(part.entry.documents):
             id = part.segment.document(number)[0]
             part.gone.update(part.segment.find_id(id)[:-1])
-            self._supersede(id)
-        self._parts.append(part)
+            self._draft.supersede(id)
+        self._draft.parts.append(part)
         return part.entry.documents - len(part.gone)
 
     def commit(self) -> None:
         """``Index.commit``."""
         self._require_going()
-        self._flush()
-        added = len(self._parts) - len(self.snapshot.manifest.segments)
-        if not self._swap(self._parts):
+        self._draft.flush()
+        added = len(self._draft.parts) - len(self.snapshot.manifest.segments)
+        if not self._swap(self._draft.parts):
             return
         try:
-            self._merge_runs(due(self._parts, _today(), added))
+            self._merge_runs(due(self._draft.parts, _today(), added))
         except (OSError, DedupError) as error:
             warnings.warn(
                 f"{self._path}: generation {self.snapshot.generation} is committed, but its "
@@ -132,99 +171,20 @@ class Writer:
     def rotate(self, key: Key | None) -> None:
         """``Index.rotate``."""
         self._require_going()
-        self._flush()
-        self._swap(self._parts, self._ring.add(key))
+        self._draft.flush()
+        self._swap(self._draft.parts, self._ring.add(key))
 
     def merge(self) -> None:
         """``Index.merge``."""
         self._require_going()
-        self._flush()
-        self._swap(self._parts)
-        self._merge_runs(all_runs(self._parts, _today()))
-
-    # ---- documents
-
-    def _add(self, document: Document) -> int:
-        if not document.id:
-            raise ValueError("a document needs an id that is not empty")
-        labels = (document.id, document.corpus, document.licence, document.owner, document.url)
-        day = expiry.day_of(document.expires)
-        try:
-            content = self._segment.content_hash(document.text)
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"document {document.id!r}: lone surrogate at character {error.start}; "
-                "decode the text before adding it"
-            ) from None
-        if self._has((*labels, content, day)):
-            return 0
-        views = self._parsers.of_document(document.text, document.id)
-        if views is None:
-            self._segment.add(document.text, *labels, day)
-        else:
-            code = (views.language, views.code, views.ast, views.units)
-            self._segment.add(document.text, *labels, day, *code)
-        self._supersede(document.id)
-        self._ids[document.id] = self._segment.documents - 1
-        return 1
-
-    def _find(self, id: str) -> Iterator[tuple[Part, int]]:
-        """Where the document of this id is, but for the one in memory."""
-        for part in self._parts:
-            for number in part.segment.find_id(id):
-                if part.has(number):
-                    yield part, number
-
-    def _has(self, row: tuple[object, ...]) -> bool:
-        """Whether this very document is there already, under the same key.
-
-        The hash of its content is a keyed one: under another key it is another.
-        """
-        wanted = (*row[:5], *row[-2:])
-        rows = (part.segment.document(number) for part, number in self._find(str(row[0])))
-        return any((*known[:5], *known[-2:]) == wanted for known in rows)
-
-    def _supersede(self, id: str) -> None:
-        """Take the document of this id away, as another comes in its place."""
-        for part, number in self._find(id):
-            part.gone.add(number)
-        if id in self._ids:
-            self._ids_gone.add(self._ids.pop(id))
-
-    # ---- segments
+        self._draft.flush()
+        self._swap(self._draft.parts)
+        self._merge_runs(all_runs(self._draft.parts, _today()))
 
     def _take_up(self, snapshot: Snapshot) -> None:
         """Start from a generation, with nothing added to it."""
         self.snapshot = snapshot
-        self._parts = [
-            Part(entry, segment)
-            for entry, segment in zip(snapshot.manifest.segments, snapshot.segments, strict=True)
-        ]
-        self._key_id = snapshot.manifest.key_id
-        self._start_segment()
-
-    def _start_segment(self) -> None:
-        secret = self._secret(self._key_id)
-        self._segment = _core.SegmentWriter(self._schemes, secret, self._storage)
-        self._ids: dict[str, int] = {}
-        self._ids_gone: set[int] = set()
-
-    def _flush(self) -> None:
-        """Write what is in memory as a segment."""
-        if self._segment.documents:
-            summary = self._segment.write(str(self._path))
-            part = self._part(summary, self._key_id)
-            part.gone = self._ids_gone
-            self._parts.append(part)
-            self._start_segment()
-
-    def _part(self, summary: _core.SegmentSummary, key_id: int) -> Part:
-        entry = Entry(summary.name, summary.bytes, summary.documents, key_id)
-        path = str(self._path / entry.name)
-        return Part(entry, _core.Segment(path, self._secret(key_id), self._storage))
-
-    def _secret(self, key_id: int) -> bytes | None:
-        return self._ring.secrets([key_id], str(self._path))[key_id]
+        self._draft = Draft(snapshot, self._ring, self._storage, self._parsers)
 
     # ---- commits
 
@@ -284,25 +244,58 @@ class Writer:
 
     # ---- merging
 
+    def _join(self, start: int) -> set[str]:
+        """Make the parts from `start` on, which no commit names, one where one file holds them.
+
+        Returns
+        -------
+        set of str
+            The files that were removed.
+        """
+        parts, dropped = self._draft.parts, set[str]()
+        for run in all_runs(parts[start:], _today()):
+            if len(run) > 1:
+                parts[:] = self._replaced([run])
+                dropped.update(part.entry.name for part in run)
+        dropped -= {entry.name for entry in self.snapshot.manifest.segments}
+        dropped -= {part.entry.name for part in parts}
+        for name in dropped:
+            with contextlib.suppress(OSError):  # the next commit removes it
+                self._storage.remove(str(self._path / name))
+        return dropped
+
     def _merge_runs(self, runs: list[list[Part]]) -> None:
         """Make each run of segments one, without the documents that are gone; commit that."""
-        if not runs:
-            return
+        if runs:
+            self._swap(self._replaced(runs))
+
+    def _replaced(self, runs: list[list[Part]]) -> list[Part]:
+        """The parts, with one in the place of the first of each run."""
         day = _today()
         merged: dict[int, Part | None] = {}
         for run in runs:
             living = [(p.segment, p.dead_on(day)) for p in run if p.living_on(day)]
             merged.update((id(part), None) for part in run)
             if living:
-                merged[id(run[0])] = self._merged(living, run[0].entry.key_id)
-        parts = [merged.get(id(part), part) for part in self._parts]
-        self._swap([part for part in parts if part])
+                merged[id(run[0])] = self._draft.merged(living, run[0].entry.key_id)
+        parts = [merged.get(id(part), part) for part in self._draft.parts]
+        return [part for part in parts if part]
 
-    def _merged(self, living: list[tuple[_core.Segment, Tombstones]], key_id: int) -> Part:
-        segments, dead = [segment for segment, _ in living], [dead for _, dead in living]
-        secret, folder = self._secret(key_id), str(self._path)
-        summary = _core.merge_segments(segments, dead, secret, folder, "", self._storage)
-        return self._part(summary, key_id)
+
+def _built(
+    engine: Engine, plan: Plan, tasks: Iterable[Readable]
+) -> Generator[tuple[Readable, Built]]:
+    """Each task and what a worker made of it, in order; closing it ends the workers."""
+    under_way: deque[Readable] = deque()
+
+    def taken() -> Iterator[Readable]:
+        for task in tasks:
+            under_way.append(task)
+            yield task
+
+    for result in engine.run(plan, taken()):
+        built = built_without(result) if isinstance(result, Lost) else result
+        yield under_way.popleft(), built
 
 
 def _today() -> int:

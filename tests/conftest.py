@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from command import books, run, timetable  # noqa: F401 fixtures
 from hypothesis import settings
 
 if TYPE_CHECKING:

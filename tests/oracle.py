@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate
 
@@ -148,4 +149,51 @@ def tokens(text: str) -> list[tuple[str, int, int]]:
             piece, parts = parts[:count], parts[count:]
             start = max(piece[0][1], found[-1][2] if found else 0)
             found.append(("".join(c for c, _, _ in piece), start, piece[-1][2]))
+    return found
+
+
+# ---- what repeats in a corpus
+
+
+def windows(words: Sequence[str], size: int) -> list[tuple[str, ...]]:
+    return [tuple(words[at : at + size]) for at in range(len(words) - size + 1)]
+
+
+def repeated_windows(
+    texts: Sequence[Sequence[str]], size: int
+) -> dict[tuple[str, ...], list[tuple[int, int]]]:
+    """The windows at two and more places (text, word), but for places that overlap the last."""
+    found: dict[tuple[str, ...], list[tuple[int, int]]] = {}
+    for number, text in enumerate(texts):
+        for at, window in enumerate(windows(text, size)):
+            known = found.setdefault(window, [])
+            if not known or known[-1][0] < number or known[-1][1] + size <= at:
+                known.append((number, at))
+    return {window: known for window, known in found.items() if len(known) > 1}
+
+
+def overlaps_itself(words: Sequence[str], size: int) -> bool:
+    """Whether some window has an equal one that overlaps it."""
+    own = windows(words, size)
+    return any(own[at] in own[at + 1 : at + size] for at in range(len(own)))
+
+
+def places(texts: Sequence[Sequence[str]], passage: tuple[str, ...]) -> list[tuple[int, int]]:
+    return [
+        (number, at)
+        for number, text in enumerate(texts)
+        for at, window in enumerate(windows(text, len(passage)))
+        if window == passage
+    ]
+
+
+def extensions(texts: Sequence[Sequence[str]], passage: tuple[str, ...]) -> set[tuple[str, ...]]:
+    """The passage with one word more on either side, as it occurs."""
+    found = set()
+    for number, at in places(texts, passage):
+        end = at + len(passage)
+        if at > 0:
+            found.add(tuple(texts[number][at - 1 : end]))
+        if end < len(texts[number]):
+            found.add(tuple(texts[number][at : end + 1]))
     return found

@@ -75,6 +75,13 @@ def test_siphash_of_a_word_is_that_of_its_bytes(key: bytes, word: int) -> None:
     assert _core.siphash(key, word) == _core.siphash(key, word.to_bytes(8, "little"))
 
 
+@given(st.binary(min_size=16, max_size=16), st.lists(st.integers(0, 2**64 - 1), max_size=40))
+def test_siphash_of_many_words_is_that_of_each(key: bytes, words: list[int]) -> None:
+    expected = [_core.siphash(key, word) for word in words]
+    for portable in (False, True):
+        assert _core.siphash_all(key, np.array(words, "u8"), portable).tolist() == expected
+
+
 def test_siphash_refuses_a_key_of_the_wrong_size() -> None:
     with pytest.raises(ValueError, match="a key is 16 bytes, got 15"):
         _core.siphash(bytes(15), 1)

@@ -22,14 +22,29 @@ ORDER = [
     "key",
     "expiry",
     "document",
+    "encoding",
+    "packing",
     "licence",
     "evidence",
-    "rows",
     "repository",
+    "remote",
     "gitignore",
-    "source",
+    "reading",
+    "tree",
+    "walk",
+    "item",
+    "rows",
+    "delimited",
+    "columns",
+    "notebook",
+    "archive",
+    "forms",
     "partition",
+    "source",
+    "batch",
+    "engine_worker",
     "engine",
+    "ray_engine",
     "grammars",
     "parse_worker",
     "syntax",
@@ -50,12 +65,36 @@ ORDER = [
     "diff",
     "exchange",
     "merging",
+    "draft",
+    "builder",
     "writer",
     "index",
     "policy",
+    "excerpt",
+    "passage",
+    "baseline",
     "stream",
     "filter",
+    "scanning.row",
+    "scanning.scanner",
+    "scanning.tally",
+    "scanning.work",
+    "scanning.portable",
+    "scanning.checkpoint",
+    "scanning.outputs",
     "scan",
+    "arrow",
+    "repeats.settings",
+    "repeats.work",
+    "repeats.blocks",
+    "repeats.prints",
+    "repeats.clusters",
+    "repeats.windows",
+    "repeats.passages",
+    "repeats.rows",
+    "repeats.finding",
+    "calibration",
+    "background",
     "serve.settings",
     "serve.failure",
     "serve.log",
@@ -87,11 +126,25 @@ ORDER = [
     "serve.workers",
     "serve.admin",
     "report",
+    "originals",
+    "reports.finding",
+    "reports.tally",
+    "reports.compare",
+    "reports.card",
+    "reports.html",
+    "reports.sarif",
+    "reports.github",
+    "explanation",
     "terminal",
     "cli_options",
     "cli_add",
     "cli_index",
+    "cli_scan",
+    "cli_repeats",
+    "cli_calibrate",
+    "cli_background",
     "cli_serve",
+    "cli_check",
     "cli",
     "__main__",
 ]
@@ -137,7 +190,10 @@ def imported(module: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_all_names_what_the_module_defines_in_order(module: str) -> None:
-    loaded = importlib.import_module(f"dedup.{module}")
+    if module.startswith("integrations."):  # what it adapts to may be missing here
+        loaded = pytest.importorskip(f"dedup.{module}", exc_type=ImportError)
+    else:
+        loaded = importlib.import_module(f"dedup.{module}")
     assert list(loaded.__all__) == sorted(loaded.__all__, key=isort_key)
     for name in loaded.__all__:
         thing = getattr(loaded, name)
@@ -193,7 +249,7 @@ FILE_CALLS = {
 
 
 @pytest.mark.parametrize(
-    "module", ["exchange", "index", "manifest", "merging", "snapshot", "writer"]
+    "module", ["draft", "exchange", "index", "manifest", "merging", "snapshot", "writer"]
 )
 def test_files_of_an_index_are_touched_through_its_storage_only(module: str) -> None:
     tree = ast.parse((PACKAGE / f"{module}.py").read_text())

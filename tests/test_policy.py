@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 from hypothesis import given
-from strategies import match, texts_with_matches
+from hypothesis import strategies as st
+from strategies import match, texts, texts_with_matches
 
 from dedup.errors import Blocked
 from dedup.match import Match, Span
@@ -242,6 +243,23 @@ def test_redaction_withholds_every_span_and_nothing_else(drawn: tuple[str, list[
     assert ("\0" in verdict.text) == bool(matches)
 
 
+@given(texts_with_matches(), st.data())
+def test_accepted_rulings_are_exempted_and_the_rest_decides(
+    drawn: tuple[str, list[Match]], data: st.DataObject
+) -> None:
+    query, matches = drawn
+    policy = Policy("test", (act("redact", owner=("Acme",)), act("block")))
+    verdict = policy.judge(query, matches, index_generation=3)
+    known = [data.draw(st.booleans()) for _ in verdict.rulings]
+    accepted = policy.accept(query, verdict, known)
+    left = [one.match for one, is_known in zip(verdict.rulings, known, strict=True) if not is_known]
+    alone = policy.judge(query, left, index_generation=3)
+    assert accepted.rulings == alone.rulings
+    assert (accepted.action, accepted.text) == (alone.action, alone.text)
+    assert {ruling.rule for ruling in accepted.exempted} <= {"baseline"}
+    assert len(accepted.exempted) == sum(known)
+
+
 @pytest.mark.parametrize(
     "notice", ["{text}", "{}", "{0}", "{document.x}", "{document[0]}", "{document!r}", "{url:>9}"]
 )
@@ -436,3 +454,22 @@ def test_load_takes_the_name_of_a_profile_or_a_file(tmp_path: Path) -> None:
     path.write_bytes(b"name = '\xff'")
     with pytest.raises(ValueError, match=r"house\.toml: byte 8: not UTF-8"):
         Policy.load(path)
+
+
+# ---- written out ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["strict", "balanced", "lenient"])
+def test_a_profile_written_as_toml_is_itself(name: str) -> None:
+    profile = Policy.load(name)
+    assert Policy.from_toml(profile.to_toml()) == profile
+
+
+@given(texts, texts.filter(bool), texts)
+def test_a_policy_written_as_toml_is_itself(name: str, rule: str, owner: str) -> None:
+    written = policy(
+        Rule(name=f"a {rule}", action="allow", owner=(owner, "x"), min_identity=0.25),
+        act("block", views=("text",), min_run=3),
+        notice=name.replace("{", "{{").replace("}", "}}"),
+    )
+    assert Policy.from_toml(written.to_toml()) == written

@@ -81,7 +81,7 @@ def test_original_stands_above_the_copy_with_function_and_lines() -> None:
 def test_sources_of_one_passage_stand_together_the_best_first() -> None:
     matches = [
         match(query_span=Span(4, 7), document="best"),
-        match(query_span=Span(0, 5), document="second"),
+        match(query_span=Span(3, 7), document="second"),
         *[match(query_span=Span(5, 6), document=f"more-{number}") for number in range(5)],
         match(query_span=Span(8, 9), document="elsewhere"),
     ]

@@ -84,10 +84,10 @@ def test_file_of_one_long_line_is_read(tmp_path: Path, read: Read) -> None:
 @pytest.mark.parametrize(
     ("data", "place", "reason"),
     [
-        (b"caf\xe9", "byte 3", "0xe9 is not UTF-8; convert it, for example with: iconv"),
+        (b"caf\xe9", "byte 3", "0xe9 is not UTF-8; it looks like cp1252: if so, pass --encoding"),
         (b"\x89PNG\r\n\x1a\n\0\0", "byte 8", "a NUL byte: this is binary"),
-        ("two".encode("utf-16"), "byte 0", "UTF-16LE text where UTF-8 is expected; convert it"),
-        ("two".encode("utf-32"), "byte 0", "UTF-32LE text where UTF-8 is expected; convert it"),
+        ("two".encode("utf-16") + b"\0", "byte 8", "is not utf-16: truncated data"),
+        ("two\0".encode("utf-32"), "", "a NUL in its utf-32 text: this is binary"),
         (b"a\xed\xa0\x80", "byte 1", "0xed is not UTF-8"),  # an encoded surrogate
         (b"", "", "holds no text, so there is nothing of it to protect"),
         (b" \n\t\n", "", "holds no text, so there is nothing of it to protect"),
@@ -183,7 +183,7 @@ def test_empty_file_among_others_is_no_problem(tmp_path: Path, read: Read) -> No
     write(tmp_path / "p/__init__.py", "")
     write(tmp_path / "p/code.py", "x = 1")
     documents, problems = read(tmp_path / "p")
-    assert [document.id for document in documents] == ["p/code.py", "p/__init__.py"]
+    assert [document.id for document in documents] == ["p/__init__.py", "p/code.py"]
     assert not problems
 
 
@@ -209,17 +209,17 @@ def test_binary_files_in_a_directory_are_left_out_and_counted(tmp_path: Path, re
     write(folder / "image.png", b"\x89PNG\r\n\x1a\n\0\0" + bytes(200_000))
     write(folder / "late.bin", b"\x01text" * 20_000 + b"\0")
     write(folder / "small.gif", b"GIF89a\x01\xff")
-    write(folder / "packed.tar.gz", gzip.compress(bytes(9999)))
+    write(folder / "packed.tar.gz", gzip.compress(b"\0no archive" * 999))
     write(
         folder / "big.dat", b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n"
     )
     write(folder / "utf16.txt", "two".encode("utf-16"))
     notes: list[SourceNote] = []
     documents, problems = read(folder, note=notes.append)
-    assert [document.id for document in documents] == ["d/a.txt"]
-    assert [Path(problem.name).name for problem in problems] == ["utf16.txt"]  # it is text
+    assert [document.text for document in documents] == ["a", "two"]
+    assert not problems
     assert [str(note) for note in notes] == [
-        f"{folder}: left out 1 Git LFS pointer, 4 binary files"
+        f"{folder}: left out 1 Git LFS pointer, 4 binary files; read 1 as utf-16"
     ]
     assert notes[0].total == 5
     assert read(folder / "image.png")[1][0].place == "byte 8"  # it was named, so it is missed
@@ -239,6 +239,15 @@ def test_gitignore_of_a_directory_is_honoured(tmp_path: Path, read: Read) -> Non
         *("d/keep.log", "d/local.txt"),
     ]
     assert [document.id for document in read(folder / "x.log")[0]] == ["x.log"]
+    notes: list[SourceNote] = []
+    read(folder, note=notes.append)
+    assert [str(note) for note in notes] == [
+        f"{folder}: left out 4 ignored files, 1 ignored folder"
+    ]
+    write(folder / ".gitignore", "*\n")
+    documents, (problem,) = read(folder)
+    assert not documents
+    assert problem.reason.startswith("holds no text, as its .gitignore leaves everything out; name")
 
 
 def test_gitignore_cannot_stop_a_reader(tmp_path: Path, read: Read) -> None:
@@ -457,7 +466,7 @@ def test_row_may_say_when_it_expires(tmp_path: Path, read: Read) -> None:
 
 def test_text_field_can_be_named(tmp_path: Path, read: Read) -> None:
     path = write(tmp_path / "a.jsonl", rows({"text": "no", "code": "yes"}))
-    assert read(path, text_field="code")[0][0].text == "yes"
+    assert read(path, fields=[("text", "code")])[0][0].text == "yes"
 
 
 def test_byte_order_mark_blank_lines_and_missing_last_newline_are_fine(
@@ -509,7 +518,7 @@ def test_rows_before_a_damaged_place_are_kept(tmp_path: Path, read: Read) -> Non
 
 def test_read_text_says_what_is_wrong_and_where(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", b"caf\xe9")
-    with pytest.raises(SourceError, match=r"a\.txt: byte 3: 0xe9 is not UTF-8; convert it"):
+    with pytest.raises(SourceError, match=r"a\.txt: byte 3: 0xe9 is not UTF-8; it looks"):
         read_text(path)
     with pytest.raises(SourceError, match="No such file or directory"):
         read_text(tmp_path / "none")

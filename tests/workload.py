@@ -11,10 +11,13 @@ import os
 import random
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any, Final, Literal, TypeAlias
 
+from dedup import _core
 from dedup.document import Document
+from dedup.engine import SerialEngine
 from dedup.index import Index
 from dedup.key import Key
 from dedup.match import Match
@@ -167,12 +170,38 @@ def _document(rng: random.Random, id: str) -> Document:
 # ---- on an index
 
 
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """A task of a parallel add."""
+
+    documents: tuple[Document, ...]
+    source: str = "workload"
+
+    def read(self) -> tuple[Document, ...]:
+        return self.documents
+
+
+@dataclass(frozen=True, slots=True)
+class HookedEngine:
+    """Builders that are here, so that what they ask of the system is seen and failed too."""
+
+    storage: _core.Storage
+
+    def run(self, make: Any, tasks: Iterable[Any]) -> Iterator[Any]:
+        return SerialEngine().run(replace(make, storage=self.storage), tasks)
+
+
 def play(index: Index, step: Step) -> int:
-    """Do one step; returns the generation."""
+    """Do one step, its documents one by one or as tasks of workers; returns the generation."""
     if step.rotates_to:
         index.rotate(step.rotates_to)
-    for action in step.actions:
-        do(index, action)
+    for is_document, actions in groupby(step.actions, lambda action: isinstance(action, Document)):
+        if is_document and step.number % 2:
+            tasks = [Reads((action,)) for action in actions if isinstance(action, Document)]
+            index.add_tasks(tasks, HookedEngine(index._storage))
+        else:
+            for action in actions:
+                do(index, action)
     return index.merge() if step.ends == "merge" else index.commit()
 
 

@@ -1,0 +1,1 @@
+"""Reports of many verdicts: rows in, a page, SARIF or annotations out; see the modules."""

@@ -1,0 +1,1 @@
+"""``dedup scan``: a corpus checked against an index, a row for each document."""
