@@ -149,7 +149,7 @@ def _charts(cells: Sequence[Cell]) -> dict[str, list[Markup]]:
             if len(groups) > 1:
                 lines = [(profile, _points(groups, profile)) for profile in PROFILES]
                 drawn = curves(f"{name}: blocked, by {by}", unit, lines)
-                figure = f"<figure><figcaption>{escape(name)}</figcaption>{drawn}</figure>"
+                figure = f"<figure><figcaption>{escape(name)}, by {by}</figcaption>{drawn}</figure>"
                 found[row].append(Markup(figure))
     return found
 

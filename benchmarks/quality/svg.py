@@ -69,7 +69,8 @@ def intervals(title: str, rows: Sequence[tuple[Point, float | None]]) -> str:
     for tick in (0.0, 0.001, 0.01, 0.1, 0.25, 0.5, 1.0):
         at = f"{x(tick):.1f}"
         parts.append(f'<line class="grid" x1="{at}" x2="{at}" y1="{_TOP}" y2="{height - 20}"/>')
-        parts.append(_label(x(tick), height - 6, f"{tick:.1%}".replace(".0%", "%"), "middle"))
+        if tick != 0.001:  # its figure would stand on that of 0
+            parts.append(_label(x(tick), height - 6, f"{tick:.0%}", "middle"))
     for number, (point, target) in enumerate(rows):
         middle = _TOP + step * (number + 0.5)
         parts.append(_label(left - 8, middle + 4, point.label, "end"))
