@@ -44,6 +44,7 @@ ROOT = Path(__file__).resolve().parent.parent
 THRESHOLDS = (0.5, 0.7, 0.8, 0.9)
 RATES = (0, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2)
 MIN_TOKENS = 50
+MAX_CHARACTERS = 900_000  # datatrove's tokenizer refuses longer texts
 
 Tool = Callable[[Path, float, int], list[list[str]]]
 
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("texts", type=Path)
     parser.add_argument("--documents", type=int, default=1500, help="originals for accuracy")
     parser.add_argument("--megabytes", type=float, default=100)
+    parser.add_argument("--own-words", action="store_true", help="the truth of dedup's words")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--text-dedup", metavar="PYTHON", help="the Python that has text-dedup")
     parser.add_argument("--datatrove", metavar="PYTHON", help="the Python that has datatrove")
@@ -70,7 +72,8 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         if arguments.question == "accuracy":
-            accuracy(arguments.texts, arguments.documents, rivals, Path(folder))
+            own = arguments.own_words
+            accuracy(arguments.texts, arguments.documents, rivals, Path(folder), own)
         elif arguments.question == "speed":
             speed(arguments.texts, arguments.megabytes, arguments.processes, rivals, Path(folder))
         else:
@@ -90,6 +93,8 @@ def documents(path: Path) -> Iterator[tuple[str, str]]:
 def beginning(path: Path, megabytes: float) -> list[tuple[str, str]]:
     chosen, size = [], 0
     for id, text in documents(path):
+        if len(text) > MAX_CHARACTERS:
+            continue
         chosen.append((id, text))
         size += len(text.encode())
         if size >= megabytes * 1e6:
@@ -190,7 +195,13 @@ def measured(tool: Tool, *arguments: object) -> tuple[list[list[str]], float, fl
 # ---- accuracy ------------------------------------------------------------------------------------
 
 
-def similarities(texts: Sequence[str]) -> dict[tuple[int, int], float]:
+def words_of(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def similarities(
+    texts: Sequence[str], words_of: Callable[[str], list[str]]
+) -> dict[tuple[int, int], float]:
     """The exact Jaccard similarity of every pair that shares a 5-gram of words."""
     from scipy.sparse import csr_matrix
 
@@ -198,7 +209,7 @@ def similarities(texts: Sequence[str]) -> dict[tuple[int, int], float]:
     rows, columns = [], []
     sizes = np.zeros(len(texts))
     for row, text in enumerate(texts):
-        words = re.findall(r"\w+", text.lower())
+        words = words_of(text)
         grams = {tuple(words[at : at + 5]) for at in range(max(1, len(words) - 4))}
         sizes[row] = len(grams)
         rows += [row] * len(grams)
@@ -237,12 +248,15 @@ def pairs_in(clusters: Sequence[Sequence[int]]) -> set[tuple[int, int]]:
     return set(chain.from_iterable(combinations(sorted(cluster), 2) for cluster in clusters))
 
 
-def accuracy(path: Path, count: int, rivals: dict[str, str], folder: Path) -> None:
+def accuracy(
+    path: Path, count: int, rivals: dict[str, str], folder: Path, has_own_words: bool
+) -> None:
     rows = family_corpus(path, count)
     texts = folder / "texts.jsonl"
     write(texts, rows)
     number_of = {id: number for number, (id, _) in enumerate(rows)}
-    exact = similarities([text for _, text in rows])
+    words = _core.normalised_tokens if has_own_words else words_of
+    exact = similarities([text for _, text in rows], words)
     size = texts.stat().st_size / 1e6
     print(f"{len(rows):,} documents, {size:.1f} MB, of {count:,} originals\n")
     print("| threshold | true pairs | tool | pairs | precision | recall | F1 | below .05 under |")

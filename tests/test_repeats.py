@@ -328,22 +328,28 @@ def repeats(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
+def done_tasks(record: Path) -> int:
+    return record.read_bytes().count(b"\n") if record.exists() else 0
+
+
 def test_a_run_that_was_killed_goes_on_to_the_same_result(tmp_path: Path) -> None:
     source = str(write(tmp_path, corpus_of(1500)))
     asked = ["--max-copies", "1", "--drop-list", "drops"]
     whole = repeats(source, "-o", "whole", *asked, "--jobs", "1", cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
     drops = (tmp_path / "drops").read_bytes()
-    rng = random.Random(5)
     kills = 0
     out = tmp_path / "out"
+    record = tmp_path / "out.work" / "done.jsonl"
     for attempt in range(40):
         resume = ["--resume"] if out.with_name("out.work").exists() else []
         command = [sys.executable, "-m", "dedup", "repeats", source, "-o", "out", *asked, *resume]
         process = subprocess.Popen(
             [*command, "--jobs", "1"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
         )
-        time.sleep(0.5 + rng.random() * 0.7 + attempt * 0.1)
+        # Each time one task further; what was asked for is on disk before any.
+        while process.poll() is None and done_tasks(record) <= attempt:
+            time.sleep(0.001)
         if process.poll() is not None:
             break
         process.kill()
@@ -371,6 +377,10 @@ def test_a_folder_that_was_left_is_not_taken_up_unasked_or_for_another_run(tmp_p
     with pytest.raises(DedupError, match="other sources, files or options"):
         find_repeats([source], work, resume=True)
     other = tmp_path / "other"
+    other.mkdir()
+    (other / "asked.1.writing").touch()
+    find_repeats([source], other)
+    other = tmp_path / "another"
     other.mkdir()
     (other / "mine").touch()
     with pytest.raises(DedupError, match="expected no such folder, or an empty one"):

@@ -99,7 +99,7 @@ def build(texts: Path, threshold: float, processes: int) -> list[list[str]]:
             ).run()
         clusters = defaultdict(list)
         for path in [*Path(folder).glob("kept/*"), *Path(folder).glob("dropped/*")]:
-            for line in path.read_text().splitlines():
+            for line in path.open(encoding="utf-8"):
                 row = json.loads(line)
                 # -1 is of documents that are in none.
                 if (cluster := row["metadata"].get("minhash_cluster_id", -1)) >= 0:

@@ -29,6 +29,8 @@ Result = dict[str, Any]
 
 # Smaller arrays are quicker read than mapped; empty ones cannot be mapped.
 _MAPPED_BYTES: Final = 1 << 16
+# The end of the name of what is not whole yet.
+_WRITING: Final = ".writing"
 
 
 class Arrays:
@@ -72,7 +74,7 @@ class _Writing:
     def __init__(self, path: Path) -> None:
         self._path = path
         # A task that is tried again may run beside its first try.
-        self._temporary = path.with_name(f"{path.name}.{os.getpid()}.writing")
+        self._temporary = path.with_name(f"{path.name}.{os.getpid()}{_WRITING}")
 
     def __enter__(self) -> Path:
         return self._temporary
@@ -120,7 +122,8 @@ class WorkFolder:
             )
         if before is None:
             path.mkdir(parents=True, exist_ok=True)
-            if any(path.iterdir()):
+            # A run may have ended while it wrote down what it was asked for.
+            if any(not entry.name.endswith(_WRITING) for entry in path.iterdir()):
                 raise DedupError(f"{path}: expected no such folder, or an empty one")
             self.arrays.save_bytes("asked", [digest.encode()])
         else:
