@@ -13,7 +13,17 @@ import typer
 
 from dedup.baseline import Baseline, Census
 from dedup.cli_add import failed_parses
-from dedup.cli_options import BackgroundOption, FailOn, KeyOption, NoKeyOption, fails, keys_of
+from dedup.cli_options import (
+    BackgroundOption,
+    EncodingOption,
+    FailOn,
+    KeyOption,
+    NoKeyOption,
+    encoding_of,
+    fails,
+    keys_of,
+)
+from dedup.encoding import Encoding
 from dedup.errors import SourceError
 from dedup.explanation import Explanation, explain, explanation_text
 from dedup.filter import Filter
@@ -86,6 +96,7 @@ def check(
         str | None,
         typer.Option(metavar="FILE", help="The request; what it supplied itself is exempt."),
     ] = None,
+    encoding: EncodingOption = None,
     background: BackgroundOption = None,
     source: Annotated[
         list[str] | None,
@@ -146,7 +157,8 @@ def check(
     if explained and form not in (Format.text, Format.json, Format.jsonl):
         raise typer.BadParameter("--explain goes with --format text, json or jsonl")
     rules = Policy.load(policy)
-    request = None if prompt is None else read_text(prompt)
+    given = encoding_of(encoding)
+    request = None if prompt is None else read_text(prompt, given)
     known = None if baseline is None else Baseline.load(baseline)
     keys = keys_of(key, no_key)
     with ExitStack() as stack:
@@ -155,7 +167,7 @@ def check(
         if opened.snapshot.is_empty:
             print_warning(f"{index} holds no document; everything passes")
         filter = Filter(opened, rules, background=permitted)
-        run = _Run(filter, request, known, fail_on, quiet, explained)
+        run = _Run(filter, request, given, known, fail_on, quiet, explained)
         originals = Originals(opened, source or [], print_warning)
         about = (str(index), rules.name)
         with output_to(output) as stream, progress(len(names)) as track:
@@ -198,6 +210,7 @@ class _Run:
         self,
         filter: Filter,
         prompt: str | None,
+        encoding: Encoding,
         baseline: Baseline | None,
         fail_on: FailOn,
         is_quiet: bool,
@@ -207,6 +220,7 @@ class _Run:
         self.census = Census(baseline)
         self._filter = filter
         self._prompt = prompt
+        self._encoding = encoding
         self._baseline = baseline
         self._fail_on = fail_on
         self._is_quiet = is_quiet
@@ -216,7 +230,7 @@ class _Run:
         """Each text with its verdict; what cannot be judged is told as it comes."""
         for name in names:
             try:
-                text = read_text(name)
+                text = read_text(name, self._encoding)
                 if not text or text.isspace():
                     if self._is_quiet:
                         continue

@@ -37,6 +37,7 @@ __all__ = [
     "RevisionOption",
     "SourcesArgument",
     "TextFieldOption",
+    "encoding_of",
     "engine_of",
     "fails",
     "index_app",
@@ -164,6 +165,14 @@ def engine_of(jobs: int | None, ray: str | None) -> Engine:
     return RayEngine(ray, jobs)
 
 
+def encoding_of(name: str | None, *, is_guessed: bool = False) -> Encoding:
+    """What text is taken for that is not UTF-8, as the option says."""
+    try:
+        return Encoding(name, is_guessed)
+    except ValueError as error:
+        raise typer.BadParameter(f"--encoding: {error}") from None
+
+
 def reading_of(
     text_field: str | None,
     id_field: str | None,
@@ -185,7 +194,7 @@ def reading_of(
     try:
         return Reading(
             fields=tuple((said, field) for said, field in named if field is not None),
-            encoding=Encoding(encoding, is_guessing),
+            encoding=encoding_of(encoding, is_guessed=is_guessing),
             labels=labels,
             skip=tuple(os.path.abspath(path) for path in skip if path is not None),  # noqa: PTH100
             revision=revision,

@@ -480,6 +480,10 @@ def test_unreadable_input_leaves_the_others_judged(run: Run, books: Path, tmp_pa
     assert ran.status == 2
     assert "bad.txt: byte 3: 0xe9 is not UTF-8; it looks like cp1252" in ran.err
     assert [json.loads(line)["input"] for line in ran.out.splitlines()] == ["copy.txt"]
+    named = run("check", "bad.txt", "--index", books, "--encoding", "cp1252")
+    assert (named.status, named.err) == (0, "")
+    unknown = run("check", "bad.txt", "--index", books, "--encoding", "cp9999")
+    assert (unknown.status, "unknown encoding 'cp9999'" in unknown.err) == (2, True)
 
 
 # ---- mistakes ------------------------------------------------------------------------------------
