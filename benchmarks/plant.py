@@ -39,9 +39,11 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
-from code_attacks import Function, alpha_key, copies
-from code_recall import functions_in, standard_library
-from recall import delete, insert, substitute, wilson
+from quality.attack import Dice
+from quality.functions import Function, alpha_key, functions_in, standard_library
+from quality.interval import wilson
+from quality.python_attacks import copies
+from quality.words import delete, insert, substitute
 from watch import Watched, dedup, watch
 
 from dedup import Document
@@ -120,10 +122,11 @@ class Copied:
 
 def passages(books: Sequence[Document], number: int, rng: random.Random) -> Iterator[Copied]:
     vocabulary = [w for book in books for w in book.text.split() if w.isalpha()]
+    dice = Dice(str(rng.random()), vocabulary)
     edits: list[tuple[str, Callable[[list[str]], list[str]]]] = [
         (
             f"{rate:.0%} of the words {name}",
-            lambda words, e=edit, r=rate: e(words, r, rng, vocabulary),
+            lambda words, e=edit, r=rate: e(words, r, dice),
         )
         for rate, edit, name in (
             (LIGHT, substitute, "replaced"),
@@ -174,7 +177,7 @@ def functions(library: dict[str, str], number: int, rng: random.Random) -> Itera
 
 
 def _changed(function: Function, attack: str, rng: random.Random) -> str | None:
-    """The function as an attack of `code_attacks` leaves it; None where it leaves nothing."""
+    """The function as an attack of `quality` leaves it; None where it leaves nothing."""
     every = copies(function, None, "", rng)
     return next((copy.text for name, copy in every if name == attack), None)
 
