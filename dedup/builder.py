@@ -7,9 +7,7 @@ the writer does that task again itself.
 """
 
 import os
-import resource
 import secrets
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,16 +15,16 @@ from pathlib import Path
 from typing import Protocol
 
 from dedup import _core
-from dedup.document import Document, SourceNote, SourceProblem
+from dedup.document import Document, SourceNote, SourceProblem, size_of
 from dedup.draft import Draft
-from dedup.engine import Lost
+from dedup.engine import Lost, peak_memory
 from dedup.errors import DedupError
 from dedup.key import Key, KeyRing
 from dedup.manifest import Entry, Manifest
 from dedup.parsers import Parsers
 from dedup.snapshot import Snapshot
 
-__all__ = ["Builder", "Built", "Plan", "Readable", "built_without", "peak_memory"]
+__all__ = ["Builder", "Built", "Plan", "Readable", "built_without"]
 
 
 class Readable(Protocol):
@@ -146,7 +144,7 @@ class Builder:
                 notes.append(item)
                 continue
             documents += 1
-            size += _size_of(item.text)
+            size += size_of(item.text)
             licences[item.licence] += 1
             if not draft.add(item) and draft.stands(item.id):
                 unchanged.append(item.id)
@@ -170,14 +168,3 @@ def built_without(lost: Lost[Readable]) -> Built:
     """What stands for a task that no worker lived through."""
     reason = f"two workers ended over it ({lost.reason}); it is not protected"
     return Built(problems=(SourceProblem(lost.task.source, "", reason),))
-
-
-def _size_of(text: str) -> int:
-    """Its bytes of UTF-8; ASCII, the usual case, needs no copy to be counted."""
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-
-
-def peak_memory() -> int:
-    """The most this process had in memory so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

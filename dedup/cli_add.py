@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from dedup.batch import Task, tasks_of, with_text
-from dedup.builder import Built, peak_memory
+from dedup.builder import Built
 from dedup.cli_options import (
     EncodingOption,
     FieldOption,
@@ -30,6 +30,7 @@ from dedup.cli_options import (
     opened_or_made,
     reading_of,
 )
+from dedup.engine import peak_memory
 from dedup.expiry import parse_date
 from dedup.index import IndexInfo
 from dedup.partition import partitions

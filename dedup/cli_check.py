@@ -21,6 +21,7 @@ from dedup.cli_options import (
     NoKeyOption,
     encoding_of,
     fails,
+    format_of,
     keys_of,
 )
 from dedup.encoding import Encoding
@@ -153,7 +154,7 @@ def check(
     names = files or ["-"]
     if prompt == "-" and "-" in names:
         raise typer.BadParameter("standard input can be the prompt or a text, not both")
-    form = _format_of(output, format)
+    form = format_of(output, format, _FORMATS, Format.text)
     if explained and form not in (Format.text, Format.json, Format.jsonl):
         raise typer.BadParameter("--explain goes with --format text, json or jsonl")
     rules = Policy.load(policy)
@@ -194,13 +195,6 @@ def check(
     if write_baseline is not None:
         run.accept_all(write_baseline)
     return run.status
-
-
-def _format_of(output: Path | None, format: Format | None) -> Format:
-    named = _FORMATS.get(output.suffix.lower()) if output else None
-    if format and named and format is not named:
-        raise typer.BadParameter(f"--format {format} does not go with {output}")
-    return format or named or Format.text
 
 
 class _Run:

@@ -2,10 +2,10 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import typer
 
@@ -40,12 +40,15 @@ __all__ = [
     "encoding_of",
     "engine_of",
     "fails",
+    "format_of",
     "index_app",
     "keys_of",
     "made_or_loaded",
     "opened_or_made",
     "reading_of",
 ]
+
+_Format = TypeVar("_Format", bound=StrEnum)
 
 index_app = typer.Typer(help="Build, inspect and change an index of protected documents.")
 
@@ -154,6 +157,16 @@ def fails(action: str, fail_on: FailOn) -> bool:
     """Whether the action makes the exit status 1."""
     actions = list(FailOn)
     return action in actions[1 : actions.index(fail_on) + 1]
+
+
+def format_of(
+    output: Path | None, format: _Format | None, named: Mapping[str, _Format], default: _Format
+) -> _Format:
+    """The format that is asked for, by its option or by the suffix of the output."""
+    by_name = named.get(output.suffix.lower()) if output else None
+    if format and by_name and format is not by_name:
+        raise typer.BadParameter(f"--format {format} does not go with {output}")
+    return format or by_name or default
 
 
 def engine_of(jobs: int | None, ray: str | None) -> Engine:

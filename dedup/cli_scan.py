@@ -1,7 +1,6 @@
 """``dedup scan``: parse the options, scan, tell what came of it; see ``cli``."""
 
 import shutil
-import signal
 import sys
 import tempfile
 from collections import Counter
@@ -30,6 +29,7 @@ from dedup.cli_options import (
     TextFieldOption,
     engine_of,
     fails,
+    format_of,
     keys_of,
     reading_of,
 )
@@ -48,6 +48,7 @@ from dedup.terminal import (
     output_to,
     print_error,
     print_warning,
+    terminable,
 )
 
 __all__ = ["scan_command"]
@@ -151,7 +152,7 @@ def scan_command(
     resumed. The exit status is 0 if all pass, 1 if one does not, 2 if one could not be read or
     judged, which its row tells.
     """
-    form = _format_of(output, format)
+    form = format_of(output, format, _FORMATS, Format.jsonl)
     if output is None and (resume or form is Format.parquet):
         raise typer.BadParameter("give -o OUT: standard output can't be resumed, nor be Parquet")
     part = _shard(shard)
@@ -167,7 +168,7 @@ def scan_command(
             print_warning(f"{index} holds no document; everything passes")
         total = partial(_bytes_of, sources, reading, part)
         with (
-            _terminable(output),
+            _resumable(output),
             bytes_progress(None if quiet else total) as show,
             _target(output, is_stream=not is_more) as target,
         ):
@@ -208,13 +209,6 @@ def scan_command(
     return int(any(fails(action, fail_on) for action in summary.tally.actions))
 
 
-def _format_of(output: Path | None, format: Format | None) -> Format:
-    named = _FORMATS.get(output.suffix.lower()) if output else None
-    if format and named and format is not named:
-        raise typer.BadParameter(f"--format {format} does not go with {output}")
-    return format or named or Format.jsonl
-
-
 def _shard(text: str) -> tuple[int, int]:
     number, slash, of = text.partition("/")
     if not (slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
@@ -229,21 +223,15 @@ def _bytes_of(sources: list[str], reading: Reading, shard: tuple[int, int]) -> i
 
 
 @contextmanager
-def _terminable(output: Path | None) -> Iterator[None]:
+def _resumable(output: Path | None) -> Iterator[None]:
     """Let a request to end be as good as an interrupt, and say what comes then."""
-
-    def end(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
     try:
-        yield
+        with terminable():
+            yield
     except KeyboardInterrupt:
         if output is not None:
             sys.stderr.write("dedup: what is done is kept; go on with --resume\n")
         raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

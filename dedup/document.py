@@ -16,6 +16,7 @@ __all__ = [
     "SourceProblem",
     "name_of",
     "reason_of",
+    "size_of",
 ]
 
 # Bytes, text and tokens of a document are in memory together, and offsets should stay far from
@@ -99,6 +100,11 @@ class SourceNote:
         encodings = ", ".join(f"{count:,} as {name}" for name, count in self.decoded.items())
         parts = (counts and f"left out {counts}", encodings and f"read {encodings}")
         return f"{self.name}: {'; '.join(part for part in parts if part)}"
+
+
+def size_of(text: str) -> int:
+    """Its bytes of UTF-8; ASCII, the usual case, needs no copy to be counted."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def name_of(path: str) -> str:

@@ -12,6 +12,7 @@ it had; and a spawned worker runs the main module of the caller again.
 
 import os
 import pickle
+import resource
 import selectors
 import signal
 import socket
@@ -19,13 +20,15 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from dedup import engine_worker
 from dedup.errors import DedupError
 
-__all__ = ["Engine", "LocalEngine", "Lost", "SerialEngine", "usable_cores"]
+__all__ = ["Engine", "LocalEngine", "Lost", "SerialEngine", "peak_memory", "usable_cores"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -111,6 +114,17 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def peak_memory() -> int:
+    """The most memory this process had so far, in bytes."""
+    # Not ru_maxrss where it can be helped: there it began with that of the process it came from.
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) << 10
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak << 10
 
 
 @dataclass(slots=True)

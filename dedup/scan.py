@@ -19,7 +19,7 @@ from typing import IO, Any, Final, Literal, TypeAlias
 from dedup.baseline import Baseline
 from dedup.batch import Task, tasks_of, with_text
 from dedup.encoding import Encoding
-from dedup.engine import Engine, LocalEngine, Lost
+from dedup.engine import Engine, LocalEngine, Lost, peak_memory
 from dedup.errors import DedupError
 from dedup.index import Index
 from dedup.key import Key
@@ -30,7 +30,7 @@ from dedup.scanning.checkpoint import Checkpoint, digest_with
 from dedup.scanning.outputs import ROWS, Outputs, RowWriter, StreamOutput, writer_of
 from dedup.scanning.row import ROW_SCHEMA_VERSION, Row
 from dedup.scanning.tally import Tally
-from dedup.scanning.work import Brief, Protected, done_without, peak_memory, process_name
+from dedup.scanning.work import Brief, Protected, done_without, process_name
 
 __all__ = ["ScanProgress", "ScanSummary", "scan"]
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from dedup.baseline import Baseline
-from dedup.document import Document
+from dedup.document import Document, size_of
 from dedup.index import Index
 from dedup.match import Match
 from dedup.policy import Policy, Verdict
 from dedup.scanning.row import Row, row_of
 from dedup.stream import FAILURES
 
-__all__ = ["Judged", "Scanner", "batches", "size_of"]
+__all__ = ["Judged", "Scanner", "batches"]
 
 # A batch is searched in one call of the core, so what a call costs is shared by small documents.
 _BATCH_BYTES: Final = 1 << 20
@@ -140,8 +140,3 @@ def batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def size_of(text: str) -> int:
-    """Its bytes of UTF-8; ASCII, the usual case, needs no copy to be counted."""
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

@@ -7,19 +7,16 @@ be the one that the scan began with.
 import json
 import os
 import platform
-import resource
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 from typing import Final, cast
 
 from dedup.baseline import Baseline
 from dedup.batch import Batch, Task
 from dedup.document import Document, SourceNote, SourceProblem
-from dedup.engine import Lost
+from dedup.engine import Lost, peak_memory
 from dedup.errors import DedupError
 from dedup.index import Index
 from dedup.key import Key
@@ -28,7 +25,7 @@ from dedup.scanning.row import Row, encoded, error_row, problem_row
 from dedup.scanning.scanner import Judged, Scanner, batches
 from dedup.scanning.tally import Tally
 
-__all__ = ["Brief", "Done", "Protected", "Worker", "done_without", "peak_memory", "process_name"]
+__all__ = ["Brief", "Done", "Protected", "Worker", "done_without", "process_name"]
 
 _DROPPED: Final = ("redact", "block")
 _LABELS: Final = ("corpus", "licence", "owner", "url")
@@ -191,17 +188,6 @@ def done_without(lost: Lost[Task]) -> Done:
 def process_name() -> str:
     """This process among all of a cluster."""
     return f"{platform.node()} {os.getpid()}"
-
-
-def peak_memory() -> int:
-    """The most memory this process had so far, in bytes."""
-    # Not ru_maxrss where it can be helped: there it began with that of the process it came from.
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) << 10
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak << 10
 
 
 def _read(task: Task, tally: Tally) -> Iterator[Document | SourceProblem]:
