@@ -68,14 +68,16 @@ __all__ = [
     "STRING",
     "TEMPLATE",
     "TOKEN",
+    "TOO_HARD",
     "UNIT_FIELDS",
     "Loaded",
+    "TooHard",
     "main",
 ]
 
 LOAD, PARSE = range(2)
-OK, LATE, MEMORY, FAILED, NO_GRAMMAR = range(5)
-REQUEST = struct.Struct("<BBHfI")
+OK, LATE, MEMORY, FAILED, NO_GRAMMAR, TOO_HARD = range(6)
+REQUEST = struct.Struct("<BBHfII")
 REPLY = struct.Struct("<B3xI")
 SIZES = struct.Struct("<II")
 UNIT_FIELDS = 8
@@ -108,6 +110,10 @@ _NAME_DEPTH = 16
 _GIVING_FIELDS = ("name", "left", "key", "property", "declarator", "pattern")
 
 
+class TooHard(Exception):
+    """A text takes the parser more steps than it is worth."""
+
+
 class Loaded:
     """One grammar, with what each of its kinds becomes."""
 
@@ -128,18 +134,33 @@ class Loaded:
                 actions[kind_id] = anonymous.get(kind, default)
         self.actions = bytes(actions)
 
-    def parse(self, text: bytes, seconds: float) -> bytes | None:
-        """The reply for a text, or None if it took longer than `seconds`."""
+    def parse(self, text: bytes, seconds: float, steps: int) -> bytes | None:
+        """The reply for a text, or None if it took longer than `seconds`.
+
+        Raises
+        ------
+        TooHard
+            If it took more than so many steps, each of a hundred operations of the parser.
+        """
         from tree_sitter import Parser
 
         end = monotonic() + seconds
+        taken = 0
+
+        def is_over(*_: object) -> bool:
+            nonlocal taken
+            taken += 1
+            return taken > steps or monotonic() > end
+
         parser = Parser(self.language)
         try:
             tree = parser.parse(
                 lambda at, _: text[at : at + _CHUNK_BYTES],
-                progress_callback=lambda _, __: monotonic() > end,
+                progress_callback=is_over,
             )
         except ValueError:  # stopped by the callback
+            if taken > steps:
+                raise TooHard from None
             return None
         codes, starts, ends, units = self.walk(tree)
         return b"".join(
@@ -322,7 +343,7 @@ def main(memory_bytes: int) -> None:
         head = _read(REQUEST.size)
         if head is None:
             return
-        operation, slot, _, seconds, size = REQUEST.unpack(head)
+        operation, slot, _, seconds, steps, size = REQUEST.unpack(head)
         body = _read(size)
         if body is None:
             return
@@ -334,11 +355,13 @@ def main(memory_bytes: int) -> None:
             else:
                 # The parent kills sooner; this is for a parent that is gone or stopped.
                 signal.setitimer(signal.ITIMER_REAL, 1.0 + 8 * seconds)
-                parsed = grammars[slot].parse(body, seconds)
+                parsed = grammars[slot].parse(body, seconds, steps)
                 signal.setitimer(signal.ITIMER_REAL, 0.0)
                 status, reply = (LATE, b"") if parsed is None else (OK, parsed)
         except MemoryError:
             status = MEMORY
+        except TooHard:
+            status = TOO_HARD
         except (ImportError, AttributeError):
             status = NO_GRAMMAR if operation == LOAD else FAILED
         except Exception:

@@ -58,6 +58,10 @@ _START_S = 10.0  # to import tree-sitter and one grammar on a busy machine; 50 m
 _EXIT_S = 2.0
 _SOFT_SHARE = 0.7  # of the time allowed, after which the helper is to give up by itself
 _MIN_PARSE_S = 0.002
+# Source code takes a step for 45 to 250 bytes, at 4,000 to 50,000 steps a second.
+_STEP_BYTES = 8
+_FREE_STEPS = 4096
+_ANY_STEPS = 0xFFFFFFFF
 # A text that failed this often is hostile or no code: the rest of it is not worth the restarts.
 _MAX_FAILED_PIECES = 3
 
@@ -75,6 +79,7 @@ _REASONS = (
     "breaker",
     "budget",
     "helper",
+    "steps",
 )
 # Operators are kept, save those that their node implies or that are accessors.
 _OPERATOR_CHARACTERS = "+-*/%<>=!&|^~?@"
@@ -176,6 +181,9 @@ class Syntax:
         The longest text that is one parse.
     breaks : bool
         Refuse a language for a while after failures in a row.
+    step_bytes : int
+        A parse may take a step for so many bytes, and a few thousand more; 0 for any number. Unlike
+        time it is the same on every machine, however busy.
     """
 
     def __init__(
@@ -185,6 +193,7 @@ class Syntax:
         memory_bytes: int = 512 << 20,
         piece_bytes: int = _PIECE_BYTES,
         breaks: bool = True,
+        step_bytes: int = 0,
     ) -> None:
         if not timeout_s > 0:
             raise ValueError(f"timeout_s must be positive, got {timeout_s}")
@@ -198,6 +207,7 @@ class Syntax:
         self._helper: _Helper | None = None
         self._piece_bytes = piece_bytes
         self._breaker = _Breaker() if breaks else None
+        self._step_bytes = step_bytes
         self._counts = dict.fromkeys(_REASONS, 0)
         _syntaxes.add(self)
 
@@ -206,7 +216,7 @@ class Syntax:
         """For documents to index: whole files, and what comes of one hangs on no other, nor on
         how busy the machine is.
         """
-        return cls(timeout_s=10.0, piece_bytes=1 << 20, breaks=False)
+        return cls(timeout_s=60.0, piece_bytes=1 << 20, breaks=False, step_bytes=_STEP_BYTES)
 
     def parse(self, text: bytes, language: str, *, budget_s: float | None = None) -> Tree | None:
         """The tree of a text, or None if it could not be had; `counts` says why.
@@ -302,12 +312,16 @@ class Syntax:
                 raise _Refused("budget")
             reason = "killed"
             for _ in range(2):
-                if reason != "killed":
+                if reason not in ("killed", "memory"):
                     break
+                # What a helper has parsed before it may leave too little memory for the next.
+                is_used = self._helper is not None and self._helper.is_usable()
                 try:
                     return self._ask_once(piece, language, allowed_s)
                 except _Refused as refused:
                     reason = str(refused)
+                if reason == "memory" and not is_used:
+                    break
             if reason == "timeout" and allowed_s < self._timeout_s:
                 reason = "budget"
             raise _Refused("crash" if reason == "killed" else reason)
@@ -316,13 +330,18 @@ class Syntax:
         finally:
             self._lock.release()
 
+    def _steps_for(self, piece: bytes) -> int:
+        if not self._step_bytes:
+            return _ANY_STEPS
+        return _FREE_STEPS + len(piece) // self._step_bytes
+
     def _ask_once(self, piece: bytes, language: str, allowed_s: float) -> "tuple[bytes, _Grammar]":
         helper = self._helper
         if helper is None or not helper.is_usable():
             helper = self._helper = _Helper(self._memory_bytes)
         try:
             grammar = helper.load(language)
-            return helper.parse(grammar, piece, allowed_s), grammar
+            return helper.parse(grammar, piece, allowed_s, self._steps_for(piece)), grammar
         except _Refused:
             raise
         except BaseException:
@@ -426,12 +445,14 @@ class _Helper:
         self._grammars[language] = loaded
         return loaded
 
-    def parse(self, grammar: _Grammar, piece: bytes, allowed_s: float) -> bytes:
-        return self._ask(worker.PARSE, grammar.slot, piece, allowed_s)
+    def parse(self, grammar: _Grammar, piece: bytes, allowed_s: float, steps: int) -> bytes:
+        return self._ask(worker.PARSE, grammar.slot, piece, allowed_s, steps)
 
-    def _ask(self, operation: int, slot: int, body: bytes, allowed_s: float) -> bytes:
+    def _ask(
+        self, operation: int, slot: int, body: bytes, allowed_s: float, steps: int = _ANY_STEPS
+    ) -> bytes:
         end = time.monotonic() + allowed_s
-        head = worker.REQUEST.pack(operation, slot, 0, allowed_s * _SOFT_SHARE, len(body))
+        head = worker.REQUEST.pack(operation, slot, 0, allowed_s * _SOFT_SHARE, steps, len(body))
         try:
             self._socket.settimeout(allowed_s)
             self._socket.sendall(head + body)
@@ -450,6 +471,7 @@ class _Helper:
             worker.LATE: "timeout",
             worker.MEMORY: "memory",
             worker.NO_GRAMMAR: "no_grammar",
+            worker.TOO_HARD: "steps",
         }
         if status == worker.MEMORY:
             self.stop()  # what it holds after that is nobody's guess

@@ -944,3 +944,13 @@ def test_reply_that_cannot_be_right_is_a_crash_and_not_an_error(
         assert made.parse(b"x", "java") is None
         assert made.parse(b"x", "rust") is None
         assert made.counts["crash"] == 4
+
+
+def test_a_parse_of_too_many_steps_is_refused_however_fast_it_is() -> None:
+    text = b"x = (1, 2)\n" * 80_000
+    with Syntax(step_bytes=1 << 30, timeout_s=60, piece_bytes=1 << 20) as made:
+        assert made.parse(text, "python") is None
+        assert made.counts["steps"] == 1
+        assert made.parse(b"x = 1\n", "python") is not None
+    with Syntax(timeout_s=60, piece_bytes=1 << 20) as made:
+        assert made.parse(text, "python") is not None
