@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -181,6 +181,13 @@ def shown(driver: Any) -> list[str]:
     )
 
 
+def until(driver: Any, claim: Callable[[], bool]) -> None:
+    """Wait for what the page does after it has answered an event."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(driver, 10).until(lambda _: claim())
+
+
 def choose(driver: Any, name: str, value: str) -> None:
     from selenium.webdriver.support.ui import Select
 
@@ -210,7 +217,7 @@ def test_findings_are_filtered_by_words_action_kind_and_labels(driver: Any, repo
     assert shown(driver) == []
     assert driver.find_element("class name", "empty").is_displayed()
     driver.find_element("css selector", "button[type=reset]").click()
-    assert len(shown(driver)) == 23
+    until(driver, lambda: len(shown(driver)) == 23)
     for name, value in (("corpus", "code"), ("licence", "GPL-3.0-only"), ("owner", "Bolt")):
         choose(driver, name, value)
         assert shown(driver) == ["1"]
