@@ -12,7 +12,7 @@ from dedup.reading import Reading
 __all__ = ["CUT_BYTES", "Item", "Label", "Read", "Stretch", "Tally"]
 
 # A stretch: enough work for a worker that the way there is nothing, little enough for many workers.
-CUT_BYTES: Final = 32 << 20
+CUT_BYTES: Final = 8 << 20
 
 # Makes the Document of an id and a text.
 Label = Callable[[str, str], Document]

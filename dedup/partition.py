@@ -5,7 +5,7 @@ one after the other they give the documents of ``read_sources``. A source is lis
 what is held in memory is one partition and the names of one path of folders.
 
     small files                         together, to some 8 MB
-    ``.jsonl``, ``.ndjson``             cut at ends of lines, to some 32 MB
+    ``.jsonl``, ``.ndjson``             cut at ends of lines, to some 8 MB
     what is packed, standard input      not cut; long, if many documents may come out
 """
 
