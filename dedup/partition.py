@@ -76,7 +76,8 @@ class Partition:
     @property
     def stamp(self) -> str:
         """What changes when its files do, by their names, sizes and times, or how it is read."""
-        return xxhash.xxh3_128_hexdigest(repr((self.source, self.pieces, self.reading)))
+        told = repr((self.source, self.pieces, self.reading))
+        return xxhash.xxh3_128_hexdigest(told.encode("utf-8", "surrogatepass"))
 
     def read(self) -> Iterator[Document | SourceProblem | SourceNote]:
         """Its documents, and in its place each problem met; what was left out comes as notes.

@@ -138,7 +138,7 @@ class Remote:
             name.removeprefix(self._root).lstrip("/"),
             info.get("type") == "directory",
             int(size) if isinstance(size, int) else -1,
-            0 if state is None else xxhash.xxh3_64_intdigest(str(state)),
+            0 if state is None else xxhash.xxh3_64_intdigest(str(state).encode()),
         )
 
 
