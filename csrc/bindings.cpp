@@ -18,16 +18,22 @@
 #include <vector>
 
 #include "align.h"
+#include "deciphering.h"
+#include "decoding.h"
 #include "error.h"
 #include "hash.h"
 #include "lex.h"
 #include "minhash.h"
+#include "rendering.h"
 #include "repeats.h"
+#include "respelling.h"
 #include "search.h"
 #include "seed_block.h"
 #include "segment.h"
 #include "stream_search.h"
+#include "thinning.h"
 #include "tokenize.h"
+#include "vocabulary.h"
 #include "word_shingles.h"
 
 namespace py = pybind11;
@@ -397,6 +403,65 @@ void bind_tokens(py::module_& module) {
   module.def("tokenize_batch", &tokenize_batch, "texts"_a);
   module.def("normalised_tokens", &normalised_tokens, "text"_a);
   module.def("unicode_version", &dedup::unicode_version);
+}
+
+// ---- readings (reading.h, vocabulary.h) ---------------------------------------------------------
+
+dedup::Vocabulary vocabulary(const std::vector<py::object>& words) {
+  dedup::Vocabulary made(dedup::TokenKey{}, words.size());
+  for (const py::object& word : words) {
+    for (const std::string& token : dedup::normalised_tokens(utf8(word))) {
+      made.add(dedup::xxh3_64(token.data(), token.size()));
+    }
+  }
+  return made;
+}
+
+// One stage's reading of a text: its own text, and its runs, a row each.
+py::object read_as(const std::string& stage, const py::object& text,
+                   const dedup::Vocabulary& vocabulary) {
+  const std::string_view bytes = utf8(text);
+  std::optional<dedup::Reading> reading;
+  {
+    const py::gil_scoped_release released;
+    if (stage == "rendered") {
+      reading = dedup::rendered(bytes);
+    } else if (stage == "decoded") {
+      reading = dedup::decoded(bytes, vocabulary);
+    } else if (stage == "deciphered") {
+      reading = dedup::deciphered(bytes, vocabulary);
+    } else if (stage == "respelled") {
+      reading = dedup::respelled(bytes, vocabulary);
+    } else if (stage == "thinned") {
+      reading = dedup::thinned(bytes, vocabulary);
+    } else {
+      throw dedup::ArgumentError("no stage of reading is called " + stage);
+    }
+  }
+  if (!reading) return py::none();
+  Array<std::uint32_t> runs({reading->runs().size(), std::size_t{5}});
+  auto rows = runs.mutable_unchecked<2>();
+  for (std::size_t i = 0; i < reading->runs().size(); ++i) {
+    const auto row = static_cast<py::ssize_t>(i);
+    const dedup::Reading::Run& run = reading->runs()[i];
+    rows(row, 0) = run.at;
+    rows(row, 1) = run.size;
+    rows(row, 2) = run.start;
+    rows(row, 3) = run.end;
+    rows(row, 4) = run.copied;
+  }
+  return py::make_tuple(py::str(reading->text()), runs);
+}
+
+void bind_readings(py::module_& module) {
+  using namespace py::literals;
+  py::class_<dedup::Vocabulary>(module, "Vocabulary")
+      .def(py::init(&vocabulary), "words"_a)
+      .def(
+          "knows",
+          [](const dedup::Vocabulary& self, const std::string& word) { return self.knows(word); },
+          "normalised"_a);
+  module.def("read_as", &read_as, "stage"_a, "text"_a, "vocabulary"_a);
 }
 
 // ---- lexemes (lexemes.h, lex.h)
@@ -1293,6 +1358,7 @@ PYBIND11_MODULE(_core, module) {
   bind_hashes(module);
   bind_signatures(module);
   bind_tokens(module);
+  bind_readings(module);
   bind_lexemes(module);
   bind_storage(module);
   bind_index(module);

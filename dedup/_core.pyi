@@ -1,7 +1,7 @@
 """Types of the compiled core; csrc/bindings.cpp mirrors this file line for line."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,18 @@ def tokenize_batch(
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64]]: ...
 def normalised_tokens(text: str | bytes) -> list[str]: ...
 def unicode_version() -> str: ...
+
+# ---- readings
+
+class Vocabulary:
+    def __init__(self, words: Sequence[str | bytes]) -> None: ...
+    def knows(self, normalised: str) -> bool: ...
+
+def read_as(
+    stage: Literal["rendered", "decoded", "deciphered", "respelled", "thinned"],
+    text: str | bytes,
+    vocabulary: Vocabulary,
+) -> tuple[str, NDArray[np.uint32]] | None: ...
 
 # ---- lexemes
 
