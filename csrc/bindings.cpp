@@ -583,6 +583,15 @@ void bind_lexemes(py::module_& module) {
 
 // ---- what a search came across (trace.h) -------------------------------------------------------
 
+// The devices of a reading.
+py::tuple names_of(std::uint32_t devices) {
+  py::list names;
+  for (std::size_t i = 0; i < std::size(dedup::kDeviceNames); ++i) {
+    if (devices >> i & 1) names.append(dedup::kDeviceNames[i]);
+  }
+  return py::tuple(names);
+}
+
 void bind_trace(py::module_& module) {
   using dedup::Trace;
   static constexpr const char* kClues[] = {"tile", "gapped", "window", "unit"};
@@ -629,7 +638,12 @@ void bind_trace(py::module_& module) {
       .def_readonly("made", &Trace::Seeds::made)
       .def_readonly("held", &Trace::Seeds::held)
       .def_readonly("gate", &Trace::Seeds::gate);
+  py::class_<Trace::Reading>(module, "TracedReading")
+      .def_property_readonly("undone",
+                             [](const Trace::Reading& own) { return names_of(own.devices); })
+      .def_readonly("matches", &Trace::Reading::matches);
   py::class_<Trace>(module, "Trace")
+      .def_readonly("readings", &Trace::readings)
       .def_property_readonly("seeds",
                              [](const Trace& own) {
                                return std::vector<Trace::Seeds>(std::begin(own.seeds),
@@ -1105,6 +1119,14 @@ void bind_index(py::module_& module) {
           },
           "text"_a, "supply"_a = py::none(), "ast"_a = py::none(), "units"_a = std::vector<Unit>())
       .def(
+          "is_disguised",
+          [](const dedup::Searcher& searcher, const py::object& text) {
+            const std::string_view bytes = utf8(text);
+            const py::gil_scoped_release release;
+            return searcher.is_disguised(bytes);
+          },
+          "text"_a)
+      .def(
           "supply",
           [](const dedup::Searcher& searcher, const py::object& prompt) {
             const std::string_view bytes = utf8(prompt);
@@ -1193,6 +1215,7 @@ void bind_index(py::module_& module) {
       .def_property_readonly("consistency", [](const Match& own) { return own.code.consistency; })
       .def_property_readonly("telling", [](const Match& own) { return own.code.telling; })
       .def_readonly("distinct", &Match::distinct)
+      .def_property_readonly("undone", [](const Match& own) { return names_of(own.devices); })
       .def_readonly("unit", &Match::unit)
       .def_readonly("first_line", &Match::first_line)
       .def_readonly("last_line", &Match::last_line);

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <iterator>
+#include <map>
 #include <tuple>
 #include <unordered_map>
 #include <unordered_set>
@@ -112,7 +113,7 @@ Searcher::Searcher(std::vector<std::shared_ptr<const Segment>> segments,
   }
 }
 
-Supply Searcher::supply(std::string_view prompt) const {
+void Searcher::add_supply(std::string_view prompt, bool is_code, Supply& supply) const {
   const auto add_tiles = [&](Supply::Side& side, View view) {
     const Scheme& scheme = schemes_[view];
     for (uint32_t i = 0; i + scheme.tile_size <= side.sequence.size(); ++i) {
@@ -121,49 +122,59 @@ Supply Searcher::supply(std::string_view prompt) const {
     }
     std::ranges::sort(side.tiles);
   };
-  Supply supply;
   Tokens tokens;
   tokenize(prompt, tokens);
-  key_tokens(tokens, key_, supply.words.sequence);
-  add_tiles(supply.words, kTextView);
-  if (has_code_) {
-    Lexemes lexemes;
-    lex(prompt, Comments::kAuto, lexemes);
-    key_lexemes(lexemes, key_, supply.lexemes.sequence);
-    add_tiles(supply.lexemes, kCodeView);
+  Supply::Side& words = supply.words.emplace_back();
+  key_tokens(tokens, key_, words.sequence);
+  add_tiles(words, kTextView);
+  if (!has_code_ || !is_code) return;
+  Lexemes lexemes;
+  lex(prompt, Comments::kAuto, lexemes);
+  Supply::Side& code = supply.lexemes.emplace_back();
+  key_lexemes(lexemes, key_, code.sequence);
+  add_tiles(code, kCodeView);
+}
+
+Supply Searcher::supply(std::string_view prompt) const {
+  Supply supply;
+  add_supply(prompt, true, supply);
+  for (const UndoneReading& undone : readings_of(prompt, vocabulary())) {
+    add_supply(undone.reading.text(), undone.is_code, supply);
   }
   return supply;
 }
 
-void Searcher::mark_supplied(Query& query, const Supply::Side& side) const {
+void Searcher::mark_supplied(Query& query, std::span<const Supply::Side> sides) const {
   const Scheme& scheme = schemes_[query.view];
   const int32_t cost = measures_of(query.view).cost;
   query.supplied.assign(query.size(), false);
-  const auto& entries = side.tiles;
-  const Fingerprints supply(side.sequence.fingerprints.data(), side.sequence.size());
   const auto least = kMatchGain * static_cast<int32_t>(scheme.guaranteed_tokens());
-  Tracks tracks(kTrackBits);
-  const auto look_up = [&](Seed seed, uint32_t q) {
-    auto entry = std::ranges::lower_bound(entries, SeedEntry{seed, 0});
-    for (uint32_t n = 0; n < kMaxPostings && entry != entries.end() && entry->seed == seed;
-         ++n, ++entry) {
-      const int64_t diagonal = static_cast<int64_t>(entry->position) - q;
-      if (q < tracks.at(track_key(diagonal), q).covered) continue;
-      const Alignment alignment = align(query.fingerprints(), supply, q, entry->position, cost);
-      for (const Piece& piece : alignment.pieces) {
-        const int64_t on = static_cast<int64_t>(piece.document) - piece.query;
-        Track& track = tracks.at(track_key(on), piece.query);
-        track.covered = std::max(track.covered, alignment.query_to());
-        if (alignment.score < least) continue;
-        std::fill_n(query.supplied.begin() + piece.query, piece.length, true);
+  for (const Supply::Side& side : sides) {
+    const auto& entries = side.tiles;
+    const Fingerprints supply(side.sequence.fingerprints.data(), side.sequence.size());
+    Tracks tracks(kTrackBits);
+    const auto look_up = [&](Seed seed, uint32_t q) {
+      auto entry = std::ranges::lower_bound(entries, SeedEntry{seed, 0});
+      for (uint32_t n = 0; n < kMaxPostings && entry != entries.end() && entry->seed == seed;
+           ++n, ++entry) {
+        const int64_t diagonal = static_cast<int64_t>(entry->position) - q;
+        if (q < tracks.at(track_key(diagonal), q).covered) continue;
+        const Alignment alignment = align(query.fingerprints(), supply, q, entry->position, cost);
+        for (const Piece& piece : alignment.pieces) {
+          const int64_t on = static_cast<int64_t>(piece.document) - piece.query;
+          Track& track = tracks.at(track_key(on), piece.query);
+          track.covered = std::max(track.covered, alignment.query_to());
+          if (alignment.score < least) continue;
+          std::fill_n(query.supplied.begin() + piece.query, piece.length, true);
+        }
       }
-    }
-  };
-  SeedReader reader(query.sequence, scheme);
-  for (SeedBlock block; reader.next(block);) {
-    for (uint64_t bits = block.present[0]; bits != 0; bits &= bits - 1) {
-      const auto i = static_cast<uint32_t>(std::countr_zero(bits));
-      look_up(block.seeds[0][i], block.first + i);
+    };
+    SeedReader reader(query.sequence, scheme);
+    for (SeedBlock block; reader.next(block);) {
+      for (uint64_t bits = block.present[0]; bits != 0; bits &= bits - 1) {
+        const auto i = static_cast<uint32_t>(std::countr_zero(bits));
+        look_up(block.seeds[0][i], block.first + i);
+      }
     }
   }
 }
@@ -182,8 +193,95 @@ static std::vector<bool> supplied_as_in(const std::vector<uint32_t>& other_start
   return supplied;
 }
 
+namespace {
+
+// Gathers what is found in a text and its readings: of two matches of one document that share half
+// of the shorter one the better stays; the first, if they are as good.
+class BestMatches {
+ public:
+  explicit BestMatches(std::vector<Match> found) {
+    for (Match& match : found) add(std::move(match));
+  }
+
+  void add_better(std::vector<Match> found) {
+    for (Match& match : found) {
+      std::vector<size_t>& others = by_document_[key_of(match)];
+      const auto is_rival = [&](size_t at) { return share_half(matches_[at], match); };
+      if (std::ranges::any_of(others, [&](size_t at) {
+            return is_rival(at) && matches_[at].score >= match.score;
+          })) {
+        continue;
+      }
+      std::erase_if(others, [&](size_t at) {
+        if (!is_rival(at)) return false;
+        matches_[at].matched = 0;
+        return true;
+      });
+      add(std::move(match));
+    }
+  }
+
+  // By where they begin.
+  std::vector<Match> take() {
+    std::erase_if(matches_, [](const Match& match) { return match.matched == 0; });
+    std::ranges::stable_sort(matches_, [](const Match& a, const Match& b) {
+      return std::tie(a.query_span.start, a.view) < std::tie(b.query_span.start, b.view);
+    });
+    return std::move(matches_);
+  }
+
+ private:
+  using Key = std::tuple<uint32_t, uint32_t, uint32_t, bool>;
+
+  static Key key_of(const Match& match) {
+    return {match.view, match.segment, match.document, match.supplied};
+  }
+  static bool share_half(const Match& a, const Match& b) {
+    const uint64_t from = std::max(a.query_span.start, b.query_span.start);
+    const uint64_t to = std::min(a.query_span.end, b.query_span.end);
+    const uint64_t shorter =
+        std::min(a.query_span.end - a.query_span.start, b.query_span.end - b.query_span.start);
+    return from < to && (to - from) * 2 > shorter;
+  }
+  void add(Match match) {
+    by_document_[key_of(match)].push_back(matches_.size());
+    matches_.push_back(std::move(match));
+  }
+
+  std::vector<Match> matches_;
+  std::map<Key, std::vector<size_t>> by_document_;
+};
+
+}  // namespace
+
 std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
                                     const CodeInfo* syntax, Trace* trace) const {
+  std::vector<Match> as_it_stands = search_text(text, supply, syntax, true, trace);
+  const std::vector<UndoneReading> readings =
+      segments_.empty() ? std::vector<UndoneReading>() : readings_of(text, vocabulary());
+  BestMatches matches(std::move(as_it_stands));
+  for (const auto& [reading, devices, is_code] : readings) {
+    size_t found_in_all = 0;
+    for (const Stretch& stretch : changed_stretches(reading)) {
+      const std::string_view part =
+          std::string_view(reading.text()).substr(stretch.from, stretch.to - stretch.from);
+      std::vector<Match> found = search_text(part, supply, nullptr, is_code, nullptr);
+      for (Match& match : found) {
+        const auto [start, end] = match.query_span;
+        match.query_span = reading.original(stretch.from + static_cast<uint32_t>(start),
+                                            stretch.from + static_cast<uint32_t>(end));
+        match.devices = devices;
+      }
+      found_in_all += found.size();
+      matches.add_better(std::move(found));
+    }
+    if (trace) trace->readings.push_back({devices, found_in_all});
+  }
+  return matches.take();
+}
+
+std::vector<Match> Searcher::search_text(std::string_view text, const Supply* supply,
+                                         const CodeInfo* syntax, bool is_code, Trace* trace) const {
   std::vector<Match> matches;
   Tokens tokens;
   tokenize(text, tokens);
@@ -199,7 +297,7 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
   add_bands(words, schemes_[kTextView]);
   if (supply) mark_supplied(words, supply->words);
   search_view(words, matches, trace);
-  if (!has_code_) return matches;
+  if (!has_code_ || !is_code) return matches;
 
   Lexemes lexemes;
   lex(text, Comments::kAuto, lexemes);
@@ -227,9 +325,6 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
     }
     search_view(nodes, matches, trace);
   }
-  std::ranges::stable_sort(matches, [](const Match& a, const Match& b) {
-    return a.query_span.start < b.query_span.start;
-  });
   return matches;
 }
 

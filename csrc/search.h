@@ -3,9 +3,10 @@
 //   tokens -> seeds -> alignments (collect.h) -> passages
 //
 // This is done in each view: in the words of the query, in its lexemes, and, where the caller had
-// it parsed, in its syntax nodes. What alignment finds is a fragment; fragments of one document
-// that lie near each other on both sides are one passage, so a passage whose parts were moved about
-// is still one match. A Searcher is immutable and may be used by many threads.
+// it parsed, in its syntax nodes. It is done again in the readings of the query that undo what
+// hides its words (readings.h), if it has any. What alignment finds is a fragment; fragments of one
+// document that lie near each other on both sides are one passage, so a passage whose parts were
+// moved about is still one match. A Searcher is immutable and may be used by many threads.
 #pragma once
 
 #include <array>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "collect.h"
+#include "readings.h"
 #include "renaming.h"
 #include "segment.h"
 #include "trace.h"
@@ -42,6 +44,7 @@ struct Match {
   // shingles of five matched tokens. Few where the passage repeats itself, or counts: a table, a
   // row of assignments.
   uint32_t distinct = 0;
+  uint32_t devices = 0;  // what was undone to read it so: see readings.h
 
   Agreement code;                          // of the code views
   std::string unit;                        // the function, method or class of the document
@@ -54,7 +57,7 @@ struct Supply {
     Sequence sequence;
     std::vector<SeedEntry> tiles;  // in order
   };
-  Side words, lexemes;
+  std::vector<Side> words, lexemes;  // of the request as it stands, and of its readings
 };
 
 class Searcher {
@@ -80,12 +83,26 @@ class Searcher {
   // least the guaranteed length, makes matches of its own, marked `supplied`; what goes before or
   // after does not. What is met on the way goes to the trace, if one is given. Throws ArgumentError
   // on invalid UTF-8, FormatError if a damaged block is met.
+  //
+  // A match in a reading of the query has its spans in the query as it stands, and of what is found
+  // there in several readings only the best is given.
   std::vector<Match> search(std::string_view query, const Supply* supply = nullptr,
                             const CodeInfo* syntax = nullptr, Trace* trace = nullptr) const;
 
+  // Whether the query has readings to be searched besides.
+  bool is_disguised(std::string_view query) const {
+    return !segments_.empty() && !readings_of(query, vocabulary()).empty();
+  }
+  // The words of what is protected.
+  const Vocabulary& vocabulary() const { return vocabulary_; }
+
  private:
   struct Passage;
-  void mark_supplied(Query& query, const Supply::Side& supply) const;
+  void add_supply(std::string_view prompt, bool is_code, Supply& supply) const;
+  void mark_supplied(Query& query, std::span<const Supply::Side> supply) const;
+  // Of the text as it stands, or of a part of a reading.
+  std::vector<Match> search_text(std::string_view text, const Supply* supply,
+                                 const CodeInfo* syntax, bool is_code, Trace* trace) const;
   void search_view(Query& query, std::vector<Match>& matches, Trace* trace) const;
   std::optional<Match> judge(const Query& query, const Passage& passage, Trace* trace) const;
   void assemble(const Query& query, std::vector<Fragment>& fragments, std::vector<Match>& matches,
@@ -97,6 +114,7 @@ class Searcher {
   Schemes schemes_{Scheme{}, Scheme::code(), Scheme::ast()};
   std::array<std::vector<float>, kViews> idf_;  // bits, of each fingerprint
   bool has_code_ = false;
+  Vocabulary vocabulary_;
 };
 
 }  // namespace dedup

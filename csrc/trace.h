@@ -65,7 +65,14 @@ struct Trace {
     uint32_t tokens = 0;          // of the query
   };
 
-  Seeds seeds[3];  // by view
+  // The text with some of what hides its words undone, which was searched as well.
+  struct Reading {
+    uint32_t devices;  // see readings.h
+    size_t matches;
+  };
+
+  Seeds seeds[3];  // by view; all but the readings are of the text as it stands
+  std::vector<Reading> readings;
   std::vector<Hit> hits;
   std::vector<Place> places;
   std::vector<Passage> passages;

@@ -270,6 +270,7 @@ class Found:
     consistency: float
     telling: int
     distinct: int
+    undone: tuple[str, ...]
     unit: str
     first_line: int
     last_line: int
@@ -316,8 +317,13 @@ class TracedSeeds:
     held: int
     gate: float
 
+class TracedReading:
+    undone: tuple[str, ...]
+    matches: int
+
 class Trace:
     seeds: list[TracedSeeds]
+    readings: list[TracedReading]
     hits: list[Hit]
     places: list[Place]
     passages: list[Passage]
@@ -344,6 +350,7 @@ class Searcher:
         ast: Lexemes | None = None,
         units: Sequence[Unit] = (),
     ) -> Trace: ...
+    def is_disguised(self, text: str | bytes) -> bool: ...
     def supply(self, prompt: str | bytes) -> Supply: ...
     def search_batch(
         self,

@@ -121,12 +121,24 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingFound:
+    """The text read with what hides its words undone, and how many matches that gave."""
+
+    undone: tuple[str, ...]
+    matches: int
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """All of it; ``left_out`` counts places and passages beyond what the core lists."""
+    """All of it; ``left_out`` counts places and passages beyond what the core lists.
+
+    Seeds, places and passages are those of the text as it stands.
+    """
 
     seeds: tuple[Seeds, ...]
     places: tuple[Places, ...]
     passages: tuple[Passage, ...]
+    readings: tuple[ReadingFound, ...]
     matches: tuple[Judged, ...]
     left_out: int
 
@@ -152,6 +164,11 @@ def explain(text: str, session: Session, policy: Policy) -> Explanation:
         seeds=tuple(_seeds(traces)),
         places=tuple(_places(traces)),
         passages=tuple(_passages(traces)),
+        readings=tuple(
+            ReadingFound(reading.undone, reading.matches)
+            for one in traces
+            for reading in one.trace.readings
+        ),
         matches=tuple(_judged(match, policy) for match in session.search(text, parsed)),
         left_out=sum(
             one.trace.all_places
@@ -170,6 +187,9 @@ def explanation_text(explanation: Explanation, text: str) -> Iterator[str]:
         yield from _view_lines(explanation, seeds, data)
     if explanation.left_out:
         yield f"{explanation.left_out:,} more places and passages are not listed\n"
+    for reading in explanation.readings:
+        count = "1 match" if reading.matches == 1 else f"{reading.matches:,} matches"
+        yield f"read with its {' and '.join(reading.undone)} undone: {count}\n"
     if not explanation.matches:
         yield "no match, so no rule is asked\n"
     for judged in explanation.matches:
@@ -286,9 +306,10 @@ def _passage_line(passage: Passage, data: bytes) -> str:
 
 def _match_lines(judged: Judged, data: bytes) -> Iterator[str]:
     match = judged.match
+    undone = f", its {' and '.join(match.undone)} undone" if match.undone else ""
     yield (
         f"match in line {_line(data, match.query_span.start)}, {printable(match.document)}: "
-        f"{match.kind}, {match.tokens} {_UNITS[match.view]}, run {match.run}, "
+        f"{match.kind}{undone}, {match.tokens} {_UNITS[match.view]}, run {match.run}, "
         f"identity {match.identity:.2f}, containment {match.containment:.2f}, "
         f"distinct {match.distinct}\n"
     )

@@ -87,6 +87,11 @@ class Match:
         code only.
     consistency : float
         Share of the repeated names that one renaming explains, in [0, 1]. Views of code only.
+    undone : tuple of str
+        What was undone to read it: ``markup`` (entities, escapes), ``encoding`` (base64),
+        ``cipher`` (also words turned round), ``spelling`` (look-alikes, letters spaced),
+        ``filler``. Empty if it stands there as it is; the kind and the scores are those of what
+        was read.
     """
 
     document: str
@@ -113,6 +118,7 @@ class Match:
     distinct: int = 0
     shared_names: int = 0
     consistency: float = 1.0
+    undone: tuple[str, ...] = ()
 
 
 def match_of(found: _core.Found, segment: _core.Segment) -> Match:
@@ -144,6 +150,7 @@ def match_of(found: _core.Found, segment: _core.Segment) -> Match:
         distinct=found.distinct,
         shared_names=found.telling,
         consistency=found.consistency,
+        undone=found.undone,
     )
 
 

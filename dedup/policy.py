@@ -702,6 +702,7 @@ def _ruling_dict(ruling: Ruling) -> dict[str, Any]:
         "query_span": list(ruling.match.query_span),
         "document_span": list(ruling.match.document_span),
         "lines": list(ruling.match.lines),
+        "undone": list(ruling.match.undone),
         "rule": ruling.rule,
         "action": ruling.action,
     }

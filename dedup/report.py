@@ -155,7 +155,9 @@ def _source(ruling: Ruling) -> Iterator["Text"]:
         yield _line((", ".join(known), ""))
     if match.url:
         yield _line((printable(match.url), "underline"))
-    what = "renamed copy" if match.kind == "renamed" else match.kind
+    what: str = "renamed copy" if match.kind == "renamed" else match.kind
+    if match.undone:
+        what += f", its {' and '.join(match.undone)} undone"
     yield _line(
         (f"{what}: ", ""),
         (f"{match.tokens} {WORDS[match.view]}, {match.run} in a row", "bold"),

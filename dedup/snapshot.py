@@ -97,6 +97,10 @@ class Session:
         """The syntax nodes of a query, None if it has no code, and its units."""
         return self._parsers.of_query(text) if self.has_code else (None, [])
 
+    def is_disguised(self, text: str) -> bool:
+        """Whether something hides words of a query, so that ``search`` reads it in other ways."""
+        return any(searcher.core.is_disguised(text) for searcher in self._searchers)
+
     def search(self, text: str, parsed: "Parsed | None" = None) -> list[Match]:
         """Every passage of `text` that is found in the index; `parsed` is what it was parsed to."""
         ast, units = self.parsed(text) if parsed is None else parsed

@@ -4,7 +4,8 @@ Chunks in, text that is safe to send out, and at the end the Verdict on the whol
 what is decided are functions of the text alone, however it is cut:
 
     clear    nothing resembles anything: every token goes out as soon as the next begins
-    held     a token brought evidence (csrc/stream_search.h): it and all behind it is held while
+    held     a token brought evidence (csrc/stream_search.h), or a reading of the last of the text
+             that undoes what hides its words did: it and all behind it is held while
              the text since then is searched, at every fourth token, later at longer intervals
              -> clear, if what was found has ended and the policy lets it pass, or redacts it
              -> over, if a rule blocks; nothing more goes out
@@ -42,6 +43,12 @@ _CONTEXT_BYTES: Final = 2048
 _SYNTAX_STEP_BYTES: Final = 256
 _SYNTAX_WINDOW_BYTES: Final = 8192
 _SYNTAX_GROWTH: Final = 16
+
+# Whether something hides the words is looked at so often, in so much of the text: 150 words, or
+# the code of some dozens. Where something does and nothing is found, it is looked at less often.
+_DISGUISE_STEP_BYTES: Final = 64
+_DISGUISE_MAX_STEP_BYTES: Final = 256
+_DISGUISE_WINDOW_BYTES: Final = 1024
 
 # What a search that cannot be made ends in; anything else is a mistake of ours.
 FAILURES: Final = (DedupError, OSError, MemoryError)
@@ -98,6 +105,9 @@ class StreamFilter:
         self._doubt_at = 0  # byte of the token that brought it
         self._decide_at = 0  # token at which what is held is searched again
         self._last_token = 0
+        self._is_disguised = False
+        self._disguise_step = _DISGUISE_STEP_BYTES
+        self._disguise_at = _DISGUISE_STEP_BYTES  # byte at which it is looked for next
         try:
             if isinstance(session, Exception):
                 raise session
@@ -171,8 +181,10 @@ class StreamFilter:
 
         The first evidence of a passage starts a search too, which no one can foretell.
         """
-        is_syntax_due = self._syntax_at and len(self._data) + chunk_bytes >= self._syntax_at
-        return bool(self._hold or is_syntax_due) and self._verdict is None
+        end = len(self._data) + chunk_bytes
+        is_syntax_due = self._syntax_at and end >= self._syntax_at
+        is_disguise_due = self._is_disguised and end >= self._disguise_at
+        return bool(self._hold or is_syntax_due or is_disguise_due) and self._verdict is None
 
     # ---- how it decides
 
@@ -180,7 +192,7 @@ class StreamFilter:
         core = self._core
         while self._verdict is None:
             until = self._last_token + 1 if self._hold else 0
-            step = core.next(until, self._syntax_at)
+            step = core.next(until, min(self._syntax_at or self._disguise_at, self._disguise_at))
             if step is None:
                 break
             is_evidence, start, end, token = step
@@ -190,9 +202,14 @@ class StreamFilter:
                 if not self._hold:
                     self._send(self._behind(token, start))
                     self._hold, self._held_from, self._decide_at = token, self._sent, token
-            is_syntax_due = self._syntax_at and end >= self._syntax_at
-            if is_syntax_due or (self._hold and token >= self._decide_at):
-                self._decide(token, start, end, is_syntax_due=bool(is_syntax_due))
+            is_due = bool(self._hold) and token >= self._decide_at
+            window = 0  # bytes to look back at
+            if self._syntax_at and end >= self._syntax_at:
+                window = _SYNTAX_WINDOW_BYTES
+            if end >= self._disguise_at and self._look_for_disguise(end):
+                window, is_due = max(window, _DISGUISE_WINDOW_BYTES), True
+            if is_due or window:
+                self._decide(token, start, end, window, is_due=is_due)
         if self._verdict is None and not self._hold:
             self._send(self._behind(self._last_token + 1, core.certain))
 
@@ -202,15 +219,27 @@ class StreamFilter:
             return start
         return self._core.start_of(token - self._lag) if token > self._lag else 0
 
-    def _decide(self, token: int, start: int, end: int, *, is_syntax_due: bool) -> None:
+    def _look_for_disguise(self, end: int) -> bool:
+        """Whether something hides the last words before a byte; says when to look again."""
+        window = self._window(end, _DISGUISE_WINDOW_BYTES)
+        self._is_disguised = self._session.is_disguised(self._data[window:end].decode())
+        if self._is_disguised:
+            self._disguise_step = min(2 * self._disguise_step, _DISGUISE_MAX_STEP_BYTES)
+        else:
+            self._disguise_step = _DISGUISE_STEP_BYTES
+        self._disguise_at = end + self._disguise_step
+        return self._is_disguised
+
+    def _decide(self, token: int, start: int, end: int, back: int, *, is_due: bool) -> None:
+        """Looks at what is held, or the bytes before `end`; at no more than syntax if not due."""
         if not self._hold:  # until it is decided otherwise, no further
             self._send(self._behind(token, start))
-        window = self._window(end, is_syntax_due=is_syntax_due)
-        if is_syntax_due:
+        window = self._window(end, back)
+        if self._syntax_at and end >= self._syntax_at:
             self._syntax_at = end + max(_SYNTAX_STEP_BYTES, (end - window) // _SYNTAX_GROWTH)
         text = self._data[window:end].decode()
         parsed = self._session.parsed(text)
-        if not self._hold and parsed[0] is None:
+        if not is_due and parsed[0] is None:
             return  # it has no syntax to look at, and its words are looked at as they come
         matches = [_moved(match, window) for match in self._session.search(text, parsed)]
         verdict = self._policy.judge("", matches, index_generation=self._generation)
@@ -241,11 +270,10 @@ class StreamFilter:
         matches = self._session.search(text)
         return self._policy.judge(text, matches, index_generation=self._generation)
 
-    def _window(self, end: int, *, is_syntax_due: bool) -> int:
+    def _window(self, end: int, back: int) -> int:
         """Where the text begins that a decision looks at, the same for every way of cutting it."""
         start = self._held_from - _CONTEXT_BYTES if self._hold else end
-        if is_syntax_due:
-            start = min(start, end - _SYNTAX_WINDOW_BYTES)
+        start = min(start, end - back)
         if start <= 0:
             return 0
         for mark in (b"\n", b" "):

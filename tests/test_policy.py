@@ -335,6 +335,7 @@ def test_json_has_the_keys_of_the_contract() -> None:
             "distinct": 150,
             "shared_names": 0,
             "consistency": 1.0,
+            "undone": [],
             "rule": "flag-it",
             "action": "flag",
         }

