@@ -221,12 +221,8 @@ class BestMatches {
     }
   }
 
-  // By where they begin.
   std::vector<Match> take() {
     std::erase_if(matches_, [](const Match& match) { return match.matched == 0; });
-    std::ranges::stable_sort(matches_, [](const Match& a, const Match& b) {
-      return std::tie(a.query_span.start, a.view) < std::tie(b.query_span.start, b.view);
-    });
     return std::move(matches_);
   }
 
@@ -252,14 +248,22 @@ class BestMatches {
   std::map<Key, std::vector<size_t>> by_document_;
 };
 
+// In order of where they begin, then of views.
+void sort_by_place(std::vector<Match>& matches) {
+  std::ranges::stable_sort(matches, [](const Match& a, const Match& b) {
+    return std::tie(a.query_span.start, a.view) < std::tie(b.query_span.start, b.view);
+  });
+}
+
 }  // namespace
 
 std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
                                     const CodeInfo* syntax, Trace* trace) const {
   std::vector<Match> as_it_stands = search_text(text, supply, syntax, true, trace);
-  const std::vector<UndoneReading> readings =
-      segments_.empty() ? std::vector<UndoneReading>() : readings_of(text, vocabulary());
-  BestMatches matches(std::move(as_it_stands));
+  if (segments_.empty()) return as_it_stands;
+  const std::vector<UndoneReading> readings = readings_of(text, vocabulary());
+  if (readings.empty()) return as_it_stands;
+  BestMatches best(std::move(as_it_stands));
   for (const auto& [reading, devices, is_code] : readings) {
     size_t found_in_all = 0;
     for (const Stretch& stretch : changed_stretches(reading)) {
@@ -273,11 +277,13 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
         match.devices = devices;
       }
       found_in_all += found.size();
-      matches.add_better(std::move(found));
+      best.add_better(std::move(found));
     }
     if (trace) trace->readings.push_back({devices, found_in_all});
   }
-  return matches.take();
+  std::vector<Match> matches = best.take();
+  sort_by_place(matches);
+  return matches;
 }
 
 std::vector<Match> Searcher::search_text(std::string_view text, const Supply* supply,
@@ -325,6 +331,7 @@ std::vector<Match> Searcher::search_text(std::string_view text, const Supply* su
     }
     search_view(nodes, matches, trace);
   }
+  sort_by_place(matches);
   return matches;
 }
 
