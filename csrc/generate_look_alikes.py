@@ -129,7 +129,7 @@ def entry(character: str, looks: LookAlikes) -> int:
     if not letters:
         return 0
     first, second = (ord(letter) - ord("a") + 1 for letter in (letters + "`")[:2])
-    either = letters in ("i", "l") and "l" in looks.prototypes.get(character, "")
+    either = letters in ("i", "l") and group(character) not in (LATIN, OWN_WORD)
     return (
         first
         | second << SECOND_SHIFT

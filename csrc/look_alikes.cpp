@@ -1,5 +1,6 @@
 #include "look_alikes.h"
 
+#include <algorithm>
 #include <bit>
 #include <string>
 
@@ -22,13 +23,13 @@ constexpr uint32_t kForeign = kScripts & ~bit(look_alikes::latin);
 // A run of letters and of what looks like some.
 struct Token {
   uint32_t start = 0, end = 0;
-  uint32_t groups = 0;      // of what looks like Latin, a bit each
-  uint32_t characters = 0;  // but for marks and the like
-  uint32_t looking = 0;     // of these, characters that look like Latin
-  bool has_latin = false;   // letters that are Latin as they stand
-  bool is_strange = false;  // has others that neither are Latin nor look like it
-  bool either = false;      // an i of it may be an l
-  std::string skeleton;     // folded
+  uint32_t groups = 0;            // of what looks like Latin, a bit each
+  uint32_t characters = 0;        // but for marks and the like
+  uint32_t looking = 0;           // of these, characters that look like Latin
+  bool has_latin = false;         // letters that are Latin as they stand
+  bool is_strange = false;        // has others that neither are Latin nor look like it
+  std::string skeleton;           // folded
+  std::vector<uint32_t> strokes;  // where in it an i may be an l, and an l an i
 };
 
 struct Candidate {
@@ -37,6 +38,7 @@ struct Candidate {
   std::string skeleton;
 };
 
+constexpr size_t kStrokes = 3;
 constexpr uint32_t kLongest = 256;  // characters of a token
 // Of a streak: a word that is certain makes one, of likely ones it takes three and more.
 constexpr double kLeast = 3, kCertain = 3, kLikely = 1, kSlight = 0.5, kUnlikely = -1;
@@ -82,7 +84,7 @@ class Respeller {
 
   void add_look(Token& token, uint16_t entry) {
     token.groups |= bit(static_cast<Group>(entry >> 10 & 7));
-    token.either |= entry >> 13 != 0;
+    if (entry >> 13 != 0) token.strokes.push_back(static_cast<uint32_t>(token.skeleton.size()));
     ++token.characters;
     ++token.looking;
     for (const int letter : {entry & 31, entry >> 5 & 31}) {
@@ -104,8 +106,8 @@ class Respeller {
   }
 
   void judge(Token& token) {
-    candidates_.push_back({token.start, token.end, score(token), {}});
-    candidates_.back().skeleton = std::move(token.skeleton);
+    const double speaking = score(token);
+    candidates_.push_back({token.start, token.end, speaking, std::move(token.skeleton)});
   }
 
   // How much speaks for it that the token is drawn and not written.
@@ -130,15 +132,20 @@ class Respeller {
     return (scripts & kForeign) != 0 ? kLikely : kCertain;
   }
 
-  // Whether it makes a word, its strokes read the other way if need be.
+  // Whether it makes a word, its first strokes read the other way if need be.
   bool knows(Token& token) const {
     if (vocabulary_.knows(token.skeleton)) return true;
-    if (!token.either) return false;
     std::string other = token.skeleton;
-    for (char& letter : other) letter = letter == 'i' ? 'l' : letter == 'l' ? 'i' : letter;
-    if (!vocabulary_.knows(other)) return false;
-    token.skeleton = std::move(other);
-    return true;
+    const uint32_t ways = 1u << std::min<size_t>(token.strokes.size(), kStrokes);
+    for (uint32_t way = 1; way < ways; ++way) {
+      // Gray's order: one stroke is turned at a time.
+      char& stroke = other[token.strokes[static_cast<size_t>(std::countr_zero(way))]];
+      stroke = stroke == 'i' ? 'l' : 'i';
+      if (!vocabulary_.knows(other)) continue;
+      token.skeleton = std::move(other);
+      return true;
+    }
+    return false;
   }
 
   // Whether it is one as it stands.

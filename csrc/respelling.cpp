@@ -2,6 +2,7 @@
 
 #include "leet.h"
 #include "look_alikes.h"
+#include "word_cuts.h"
 
 namespace dedup {
 namespace {
@@ -15,7 +16,7 @@ std::optional<Reading> respelled(std::string_view utf8, const Vocabulary& vocabu
   std::optional<Reading> whole;
   for (int round = 0; round < kRounds; ++round) {
     bool changed = false;
-    for (const auto stage : {without_look_alikes, without_leet}) {
+    for (const auto stage : {without_look_alikes, without_leet, with_words_cut}) {
       std::optional<Reading> next = stage(whole ? whole->text() : utf8, vocabulary);
       if (!next) continue;
       whole = whole ? next->of(*whole) : std::move(*next);
