@@ -54,7 +54,7 @@ constexpr size_t kLongest = 32;  // bytes of a word
 constexpr uint32_t kTries = 12;  // words looked up for one: each is known by chance in 1 of 300
 // Of a streak: three words of four letters and more, in which a third may be unknown.
 constexpr double kLeast = 5, kLong = 2, kShort = 1, kUnknown = -2;
-constexpr uint32_t kGap = 100;  // bytes
+constexpr uint32_t kGap = 100, kNear = 12;  // bytes
 
 class Respeller {
  public:
@@ -149,14 +149,12 @@ class Respeller {
   std::optional<Reading> respelled() const {
     std::optional<Reading> reading;
     uint32_t done = 0;
-    each_streak(candidates_, kLeast, kGap, [&](size_t from, size_t to) {
+    const auto belongs = [](const Candidate& one) { return one.score == 0 && !one.word.empty(); };
+    each_streak(candidates_, kLeast, kGap, kNear, belongs, [&](size_t from, size_t to) {
       if (!reading) reading.emplace();
-      // A word at either end may be one that could not count.
-      while (from > 0 && belongs(from - 1, from)) --from;
-      while (to < candidates_.size() && belongs(to, to - 1)) ++to;
       for (size_t i = from; i < to; ++i) {
         const Candidate& candidate = candidates_[i];
-        if (candidate.word.empty() || candidate.start < done) continue;
+        if (candidate.word.empty()) continue;
         reading->copy(text_, done, candidate.start);
         reading->put(candidate.word, candidate.start, candidate.end);
         done = candidate.end;
@@ -165,16 +163,6 @@ class Respeller {
     if (reading) reading->copy(text_, done, static_cast<uint32_t>(text_.size()));
     return reading;
   }
-
-  // Whether a candidate that does not count is next to one of a streak, a word away.
-  bool belongs(size_t at, size_t neighbour) const {
-    const Candidate &one = candidates_[at], &other = candidates_[neighbour];
-    const uint32_t between =
-        one.start < other.start ? other.start - one.end : one.start - other.end;
-    return one.score == 0 && !one.word.empty() && between <= kNear;
-  }
-
-  static constexpr uint32_t kNear = 12;  // bytes
 
   std::string_view text_;
   const Vocabulary& vocabulary_;

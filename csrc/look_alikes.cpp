@@ -169,7 +169,8 @@ class Respeller {
   std::optional<Reading> respelled() const {
     std::optional<Reading> reading;
     uint32_t done = 0;
-    each_streak(candidates_, kLeast, kGap, [&](size_t from, size_t to) {
+    const auto belongs = [](const Candidate& one) { return one.score > 0; };
+    each_streak(candidates_, kLeast, kGap, kGap, belongs, [&](size_t from, size_t to) {
       if (!reading) reading.emplace();
       for (size_t i = from; i < to; ++i) {
         const Candidate& candidate = candidates_[i];

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "letters.h"
@@ -34,6 +35,14 @@ struct Letters {
     for (auto* all : {&at, &start, &end}) all->clear();
     begins.clear();
   }
+  void add(std::string_view letter, uint32_t from, uint32_t to, bool begins_piece) {
+    at.push_back(static_cast<uint32_t>(text.size()));
+    text += letter;
+    start.push_back(from);
+    end.push_back(to);
+    begins.push_back(begins_piece);
+  }
+  void close() { at.push_back(static_cast<uint32_t>(text.size())); }
 };
 
 // The best way to cut letters into words.
@@ -155,6 +164,7 @@ struct Candidate {
 
 // Of a streak: letters in words of four and more, less those that are in none.
 constexpr double kLeast = 14;
+constexpr uint32_t kNear = 4;  // bytes
 constexpr uint32_t kGap = 40;   // bytes: at every third word spaced one comes sooner in most cases
 constexpr uint32_t kName = 20;  // letters of a piece from where it can't be a name in code
 
@@ -299,22 +309,19 @@ class Recutter {
         const Character character = character_at(text_, at);
         const Letter letter = folded(text_, at, character);
         if (letter.kind == unicode::word) {
-          letters_.at.push_back(static_cast<uint32_t>(letters_.text.size()));
-          letters_.text += letter.text();
-          letters_.start.push_back(at);
-          letters_.end.push_back(at + character.size);
-          letters_.begins.push_back(at == pieces_[i].start);
+          letters_.add(letter.text(), at, at + character.size, at == pieces_[i].start);
         }
         at += character.size;
       }
     }
-    letters_.at.push_back(static_cast<uint32_t>(letters_.text.size()));
+    letters_.close();
   }
 
   std::optional<Reading> recut() const {
     std::optional<Reading> reading;
     uint32_t done = 0;
-    each_streak(candidates_, kLeast, kGap, [&](size_t from, size_t to) {
+    const auto belongs = [](const Candidate& one) { return one.score > -1 && !one.words.empty(); };
+    each_streak(candidates_, kLeast, kGap, kNear, belongs, [&](size_t from, size_t to) {
       if (!reading) reading.emplace();
       for (size_t i = from; i < to; ++i) {
         const Candidate& candidate = candidates_[i];
@@ -343,10 +350,95 @@ class Recutter {
   std::vector<uint8_t> sizes_;
 };
 
+// Whether a text may hide words at all: what most texts are asked and no more. Its words are
+// measured; of every so many, and of long ones, some are looked up, and if they are none, cut.
+class Suspicion {
+ public:
+  Suspicion(std::string_view text, const Vocabulary& vocabulary)
+      : text_(text), vocabulary_(vocabulary), cutter_(vocabulary) {}
+
+  bool arises() {
+    uint32_t singles = 0, shorts = 0, since = 0, length = 0;
+    int longs = 0;
+    for (uint32_t at = 0; at <= text_.size(); ++at) {
+      // Bytes beyond ASCII count as letters, two of them as one: what they are is seen later.
+      const uint8_t byte = at < text_.size() ? static_cast<uint8_t>(text_[at]) : ' ';
+      if (is_ascii_letter(static_cast<char>(byte)) || byte >= 0x80 || byte == '\'') {
+        ++length;
+        continue;
+      }
+      if (length == 0) continue;
+      if (length >= kLong && is_letters(at - length, at)) return true;
+      singles = length == 1 ? singles + 1 : 0;
+      shorts = length <= 2 ? shorts + 1 : 0;
+      if (singles == kSingles || shorts == kShorts) return true;
+      longs = length >= 7 ? longs + 1 : length <= 4 ? std::max(0, longs - 1) : longs;
+      length = 0;
+      ++since;
+      if ((longs >= kLongs && since >= kSampled) || since >= kEvery) {
+        if (hides(at)) return true;
+        since = 0;
+        longs = 0;
+      }
+    }
+    return false;
+  }
+
+ private:
+  bool is_letters(uint32_t from, uint32_t to) const {
+    uint32_t letters = 0;
+    for (uint32_t at = from; at < to; ++at) letters += (text_[at] & 0xC0) != 0x80;
+    return letters >= kLong;
+  }
+
+  // Whether the words before `at` are none, and others are in their letters.
+  bool hides(uint32_t at) {
+    letters_.clear();
+    uint32_t words = 0, unknown = 0;
+    std::string word;
+    while (at > 0 && words < kSampled) {
+      const uint32_t end = at;
+      while (at > 0 && is_ascii_letter(text_[at - 1])) --at;
+      if (at == end) {
+        --at;
+        continue;
+      }
+      word.clear();
+      for (uint32_t i = at; i < end; ++i) word += static_cast<char>(text_[i] | 0x20);
+      unknown += !vocabulary_.knows(word);
+      ++words;
+      sample_.insert(0, word);
+    }
+    const std::string letters = std::exchange(sample_, {});
+    if (unknown + 1 < kSampled || letters.size() > 4 * kLong) return false;
+    for (const char letter : letters) letters_.add({&letter, 1}, 0, 0, false);
+    letters_.close();
+    cutter_.cut(letters_, sizes_);
+    size_t in_words = 0, skipped = 0;
+    for (const uint8_t size : sizes_) {
+      in_words += size >= 4 ? size : 0;
+      skipped += size == 0;
+    }
+    return 4 * skipped <= letters.size() && 3 * in_words >= letters.size();
+  }
+
+  static constexpr uint32_t kSingles = 4, kShorts = 8;  // in a row
+  static constexpr uint32_t kLong = 20;                 // letters of a word
+  static constexpr int kLongs = 4;                      // words of 7 letters more than of up to 4
+  static constexpr uint32_t kSampled = 4, kEvery = 24;
+
+  std::string_view text_;
+  const Vocabulary& vocabulary_;
+  Cutter cutter_;
+  Letters letters_;
+  std::string sample_;
+  std::vector<uint8_t> sizes_;
+};
+
 }  // namespace
 
 std::optional<Reading> with_words_cut(std::string_view utf8, const Vocabulary& vocabulary) {
-  if (vocabulary.empty()) return std::nullopt;
+  if (vocabulary.empty() || !Suspicion(utf8, vocabulary).arises()) return std::nullopt;
   return Recutter(utf8, vocabulary).read();
 }
 
