@@ -33,6 +33,7 @@ class Vocabulary {
   bool knows(std::string_view normalised) const {
     return holds(key_(xxh3_64(normalised.data(), normalised.size())));
   }
+  const TokenKey& key() const { return key_; }
   // Whether it knows no word at all, so that nothing can be told by it.
   bool empty() const { return words_.empty(); }
 

@@ -1,0 +1,445 @@
+#include "word_cuts.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "letters.h"
+#include "streaks.h"
+
+namespace dedup {
+namespace {
+
+constexpr uint32_t kLongest = 16;  // letters of a word; of English text 1 in 5,000 has more
+
+// What a word of so many letters is worth, against kSkipped for each letter that is in none. Long
+// ones are worth more than the short ones within them, but no more than a few: of strings of any
+// length one in 300 passes for a word.
+constexpr std::array<float, kLongest + 1> kWorth = {0,  -4, -2, 0.5, 3,  5,  7,  8.5, 10,
+                                                    11, 12, 12, 12,  12, 12, 12, 12};
+constexpr float kSkipped = -3;
+constexpr float kKept = 2;  // more for a word that stands so in the text
+
+// Letters one behind the other, without what separates them.
+struct Letters {
+  std::string text;                  // folded
+  std::vector<uint32_t> at;          // where each begins there, and the end
+  std::vector<uint32_t> start, end;  // in the original
+  std::vector<uint8_t> begins;       // a piece of the original
+
+  size_t size() const { return start.size(); }
+  void clear() {
+    text.clear();
+    for (auto* all : {&at, &start, &end}) all->clear();
+    begins.clear();
+  }
+  void add(std::string_view letter, uint32_t from, uint32_t to, bool begins_piece) {
+    at.push_back(static_cast<uint32_t>(text.size()));
+    text += letter;
+    start.push_back(from);
+    end.push_back(to);
+    begins.push_back(begins_piece);
+  }
+  void close() { at.push_back(static_cast<uint32_t>(text.size())); }
+};
+
+// The best way to cut letters into words.
+class Cutter {
+ public:
+  explicit Cutter(const Vocabulary& vocabulary) : vocabulary_(vocabulary) {}
+
+  // Fills `sizes` with those of words, and of single letters in none as 0, in order.
+  void cut(const Letters& letters, std::vector<uint8_t>& sizes) {
+    look_up(letters);
+    best(letters, 0, letters.size());
+    sizes.clear();
+    for (size_t at = letters.size(); at > 0; at -= std::max<size_t>(1, back_[at])) {
+      sizes.push_back(back_[at]);
+    }
+    std::ranges::reverse(sizes);
+  }
+
+ private:
+  // Segments of which not even samples are words are not looked up further, so that what is no
+  // text at all costs little.
+  static constexpr size_t kSegment = 256, kSample = 32;
+
+  void look_up(const Letters& letters) {
+    const size_t size = letters.size();
+    words_.assign(size, 0);
+    for (size_t from = 0; from < size; from += kSegment) {
+      const size_t to = std::min(size, from + kSegment);
+      if (to - from > 3 * kSample) {
+        const size_t middle = from + kSegment / 2;
+        if (!is_promising(letters, from) && (middle >= to || !is_promising(letters, middle))) {
+          continue;
+        }
+      }
+      look_up(letters, from, to);
+    }
+  }
+
+  bool is_promising(const Letters& letters, size_t from) {
+    const size_t to = std::min(letters.size(), from + kSample);
+    look_up(letters, from, to);
+    best(letters, from, to);
+    size_t skipped = 0;
+    for (size_t at = to; at > from; at -= std::max<size_t>(1, back_[at])) skipped += back_[at] == 0;
+    return 2 * skipped < to - from;
+  }
+
+  // Sets of each letter which numbers of letters from it on are words.
+  void look_up(const Letters& letters, size_t from, size_t to) {
+    hashes_.clear();
+    for (size_t i = from; i < to; ++i) {
+      const size_t longest = std::min<size_t>(kLongest, letters.size() - i);
+      for (size_t length = 1; length <= longest; ++length) {
+        hashes_.push_back(
+            xxh3_64(letters.text.data() + letters.at[i], letters.at[i + length] - letters.at[i]));
+      }
+    }
+    vocabulary_.key().all(hashes_, hashes_.data());
+    const uint64_t* hash = hashes_.data();
+    for (size_t i = from; i < to; ++i) {
+      const size_t longest = std::min<size_t>(kLongest, letters.size() - i);
+      uint32_t words = 0;
+      for (size_t length = 1; length <= longest; ++length) {
+        words |= static_cast<uint32_t>(vocabulary_.holds(*hash++)) << length;
+      }
+      words_[i] = words;
+    }
+  }
+
+  // Fills back_ within (from, to]: the size of the word that ends there on the best way, or 0.
+  void best(const Letters& letters, size_t from, size_t to) {
+    constexpr float kNever = -1e30f;
+    score_.resize(letters.size() + 1);
+    back_.resize(letters.size() + 1);
+    std::fill(score_.begin() + static_cast<ptrdiff_t>(from),
+              score_.begin() + static_cast<ptrdiff_t>(to) + 1, kNever);
+    score_[from] = 0;
+    for (size_t i = from; i < to; ++i) {
+      const auto reach = [&](size_t end, float score, uint8_t size) {
+        if (score <= score_[end]) return;
+        score_[end] = score;
+        back_[end] = size;
+      };
+      reach(i + 1, score_[i] + kSkipped, 0);
+      size_t piece = i + 1;  // where the piece that begins here ends
+      if (letters.begins[i]) {
+        while (piece < letters.size() && !letters.begins[piece] && piece - i < kLongest) ++piece;
+      }
+      for (uint32_t left = words_[i]; left != 0; left &= left - 1) {
+        const auto size = static_cast<uint32_t>(std::countr_zero(left));
+        if (i + size > to) break;
+        const bool kept = size > 1 && letters.begins[i] && piece == i + size &&
+                          (piece == letters.size() || letters.begins[piece]);
+        reach(i + size, score_[i] + kWorth[size] + (kept ? kKept : 0), static_cast<uint8_t>(size));
+      }
+    }
+  }
+
+  const Vocabulary& vocabulary_;
+  std::vector<uint64_t> hashes_;
+  std::vector<uint32_t> words_;
+  std::vector<float> score_;
+  std::vector<uint8_t> back_;
+};
+
+// A run of letters in the text, apostrophes and what is not seen within it left out.
+struct Piece {
+  uint32_t start, end, letters;
+  bool is_known;
+  bool is_barrier;  // holds digits, or is a character that is a word
+  bool is_camel;    // has a capital behind a small letter, as names in code do
+};
+
+struct Candidate {
+  uint32_t start, end;
+  double score;
+  std::vector<std::pair<std::string, Span>> words;  // none if it stays as it is
+};
+
+// Of a streak: letters in words of four and more, less those that are in none.
+constexpr double kLeast = 14;
+constexpr uint32_t kNear = 4;  // bytes
+constexpr uint32_t kGap = 40;   // bytes: at every third word spaced one comes sooner in most cases
+constexpr uint32_t kName = 20;  // letters of a piece from where it can't be a name in code
+
+class Recutter {
+ public:
+  Recutter(std::string_view text, const Vocabulary& vocabulary)
+      : text_(text), vocabulary_(vocabulary), cutter_(vocabulary) {}
+
+  std::optional<Reading> read() {
+    find_pieces();
+    for (size_t at = 0; at < pieces_.size();) {
+      const size_t from = at;
+      at = stretch_end(at);
+      if (at == from) {
+        ++at;
+        continue;
+      }
+      take(from, at);
+    }
+    return recut();
+  }
+
+ private:
+  static bool is_odd(const Piece& piece) { return !piece.is_known || piece.letters == 1; }
+
+  void find_pieces() {
+    std::string word;
+    Piece piece{};
+    bool open = false, was_small = false;
+    const auto close = [&] {
+      if (open) {
+        piece.is_known = !piece.is_barrier && vocabulary_.knows(word);
+        pieces_.push_back(piece);
+      }
+      open = false;
+    };
+    for (uint32_t at = 0; at < text_.size();) {
+      const Character character = character_at(text_, at);
+      const Letter letter = folded(text_, at, character);
+      const uint32_t end = at + character.size;
+      if (letter.kind == unicode::own_word || letter.kind == unicode::separator) {
+        close();
+        if (letter.kind == unicode::own_word) pieces_.push_back({at, end, 1, false, true, false});
+      } else if (letter.kind == unicode::word) {
+        if (!open) {
+          piece = {at, end, 0, false, false, false};
+          word.clear();
+          open = true;
+          was_small = false;
+        }
+        const bool is_capital = character.point - 'A' < 26;
+        piece.is_camel |= is_capital && was_small;
+        was_small = character.point - 'a' < 26;
+        piece.is_barrier |= character.point - '0' < 10;
+        piece.end = end;
+        ++piece.letters;
+        if (piece.letters <= kLongest) {
+          word += letter.text();
+        } else {
+          word.clear();
+        }
+      }
+      at = end;
+    }
+    close();
+  }
+
+  // Where the stretch that begins with piece `at` ends: one of odd pieces, of which no more than
+  // two that are words divide the next.
+  size_t stretch_end(size_t at) const {
+    const auto odd = [&](size_t i) {
+      return i < pieces_.size() && !pieces_[i].is_barrier && is_odd(pieces_[i]);
+    };
+    if (!odd(at) && !(is_short(at) && odd(at + 1))) return at;
+    size_t end = at;
+    for (size_t i = at; i < pieces_.size() && !pieces_[i].is_barrier && i <= end + 2; ++i) {
+      if (odd(i)) end = i + 1;
+    }
+    return end + (end < pieces_.size() && is_short(end) ? 1 : 0);
+  }
+
+  bool is_short(size_t at) const { return !pieces_[at].is_barrier && pieces_[at].letters <= 3; }
+
+  void take(size_t from, size_t to) {
+    gather(from, to);
+    if (letters_.size() < 4) return;
+    cutter_.cut(letters_, sizes_);
+    // A unit ends where a piece does before and after.
+    size_t piece = from, letter = 0;
+    Candidate unit{};
+    size_t first_piece = from, words = 0;
+    for (size_t i = 0; i < sizes_.size();) {
+      size_t end = letter;
+      const bool is_word = sizes_[i] != 0;
+      if (is_word) {
+        end += sizes_[i++];
+      } else {
+        // Letters in no word, up to the next word or piece.
+        do {
+          ++end;
+          ++i;
+        } while (i < sizes_.size() && sizes_[i] == 0 && !letters_.begins[end]);
+      }
+      const std::string_view text(letters_.text.data() + letters_.at[letter],
+                                  letters_.at[end] - letters_.at[letter]);
+      unit.words.emplace_back(text, Span{letters_.start[letter], letters_.end[end - 1]});
+      unit.score += value(end - letter, is_word);
+      words += is_word;
+      for (size_t k = letter + 1; k < end; ++k) piece += letters_.begins[k];
+      letter = end;
+      if (letter < letters_.size() && !letters_.begins[letter]) continue;
+      add(std::move(unit), first_piece, piece + 1, words);
+      unit = {};
+      first_piece = ++piece;
+      words = 0;
+    }
+  }
+
+  static double value(size_t letters, bool is_word) {
+    const auto size = static_cast<double>(letters);
+    if (!is_word) return -2 * size;
+    return letters >= 4 ? size : letters == 3 ? 1 : -0.5;
+  }
+
+  void add(Candidate unit, size_t from, size_t to, size_t words) {
+    unit.start = pieces_[from].start;
+    unit.end = pieces_[to - 1].end;
+    if (unit.words.size() == 1 && to - from == 1) {
+      if (words == 1 && !is_odd(pieces_[from])) return;
+      unit.words.clear();  // a piece as it was
+      if (words == 1) return;
+    } else if (to - from == 1 && pieces_[from].is_camel && pieces_[from].letters < kName) {
+      unit.score = std::min(unit.score, 0.0);
+    }
+    candidates_.push_back(std::move(unit));
+  }
+
+  void gather(size_t from, size_t to) {
+    letters_.clear();
+    for (size_t i = from; i < to; ++i) {
+      for (uint32_t at = pieces_[i].start; at < pieces_[i].end;) {
+        const Character character = character_at(text_, at);
+        const Letter letter = folded(text_, at, character);
+        if (letter.kind == unicode::word) {
+          letters_.add(letter.text(), at, at + character.size, at == pieces_[i].start);
+        }
+        at += character.size;
+      }
+    }
+    letters_.close();
+  }
+
+  std::optional<Reading> recut() const {
+    std::optional<Reading> reading;
+    uint32_t done = 0;
+    const auto belongs = [](const Candidate& one) { return one.score > -1 && !one.words.empty(); };
+    each_streak(candidates_, kLeast, kGap, kNear, belongs, [&](size_t from, size_t to) {
+      if (!reading) reading.emplace();
+      for (size_t i = from; i < to; ++i) {
+        const Candidate& candidate = candidates_[i];
+        if (candidate.words.empty()) continue;
+        reading->copy(text_, done, candidate.start);
+        for (size_t k = 0; k < candidate.words.size(); ++k) {
+          const auto& [word, span] = candidate.words[k];
+          const auto start = static_cast<uint32_t>(span.start);
+          if (k > 0)
+            reading->put(" ", static_cast<uint32_t>(candidate.words[k - 1].second.end), start);
+          reading->put(word, start, static_cast<uint32_t>(span.end));
+        }
+        done = candidate.end;
+      }
+    });
+    if (reading) reading->copy(text_, done, static_cast<uint32_t>(text_.size()));
+    return reading;
+  }
+
+  std::string_view text_;
+  const Vocabulary& vocabulary_;
+  Cutter cutter_;
+  std::vector<Piece> pieces_;
+  std::vector<Candidate> candidates_;
+  Letters letters_;
+  std::vector<uint8_t> sizes_;
+};
+
+// Whether a text may hide words at all: what most texts are asked and no more. Its words are
+// measured; of every so many, and of long ones, some are looked up, and if they are none, cut.
+class Suspicion {
+ public:
+  Suspicion(std::string_view text, const Vocabulary& vocabulary)
+      : text_(text), vocabulary_(vocabulary), cutter_(vocabulary) {}
+
+  bool arises() {
+    uint32_t singles = 0, shorts = 0, since = 0, length = 0;
+    int longs = 0;
+    for (uint32_t at = 0; at <= text_.size(); ++at) {
+      // Bytes beyond ASCII count as letters, two of them as one: what they are is seen later.
+      const uint8_t byte = at < text_.size() ? static_cast<uint8_t>(text_[at]) : ' ';
+      if (is_ascii_letter(static_cast<char>(byte)) || byte >= 0x80 || byte == '\'') {
+        ++length;
+        continue;
+      }
+      if (length == 0) continue;
+      if (length >= kLong && is_letters(at - length, at)) return true;
+      singles = length == 1 ? singles + 1 : 0;
+      shorts = length <= 2 ? shorts + 1 : 0;
+      if (singles == kSingles || shorts == kShorts) return true;
+      longs = length >= 7 ? longs + 1 : length <= 4 ? std::max(0, longs - 1) : longs;
+      length = 0;
+      ++since;
+      if ((longs >= kLongs && since >= kSampled) || since >= kEvery) {
+        if (hides(at)) return true;
+        since = 0;
+        longs = 0;
+      }
+    }
+    return false;
+  }
+
+ private:
+  bool is_letters(uint32_t from, uint32_t to) const {
+    uint32_t letters = 0;
+    for (uint32_t at = from; at < to; ++at) letters += (text_[at] & 0xC0) != 0x80;
+    return letters >= kLong;
+  }
+
+  // Whether the words before `at` are none, and others are in their letters.
+  bool hides(uint32_t at) {
+    letters_.clear();
+    uint32_t words = 0, unknown = 0;
+    std::string word;
+    while (at > 0 && words < kSampled) {
+      const uint32_t end = at;
+      while (at > 0 && is_ascii_letter(text_[at - 1])) --at;
+      if (at == end) {
+        --at;
+        continue;
+      }
+      word.clear();
+      for (uint32_t i = at; i < end; ++i) word += static_cast<char>(text_[i] | 0x20);
+      unknown += !vocabulary_.knows(word);
+      ++words;
+      sample_.insert(0, word);
+    }
+    const std::string letters = std::exchange(sample_, {});
+    if (unknown + 1 < kSampled || letters.size() > 4 * kLong) return false;
+    for (const char letter : letters) letters_.add({&letter, 1}, 0, 0, false);
+    letters_.close();
+    cutter_.cut(letters_, sizes_);
+    size_t in_words = 0, skipped = 0;
+    for (const uint8_t size : sizes_) {
+      in_words += size >= 4 ? size : 0;
+      skipped += size == 0;
+    }
+    return 4 * skipped <= letters.size() && 3 * in_words >= letters.size();
+  }
+
+  static constexpr uint32_t kSingles = 4, kShorts = 8;  // in a row
+  static constexpr uint32_t kLong = 20;                 // letters of a word
+  static constexpr int kLongs = 4;                      // words of 7 letters more than of up to 4
+  static constexpr uint32_t kSampled = 4, kEvery = 24;
+
+  std::string_view text_;
+  const Vocabulary& vocabulary_;
+  Cutter cutter_;
+  Letters letters_;
+  std::string sample_;
+  std::vector<uint8_t> sizes_;
+};
+
+}  // namespace
+
+std::optional<Reading> with_words_cut(std::string_view utf8, const Vocabulary& vocabulary) {
+  if (vocabulary.empty() || !Suspicion(utf8, vocabulary).arises()) return std::nullopt;
+  return Recutter(utf8, vocabulary).read();
+}
+
+}  // namespace dedup
