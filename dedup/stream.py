@@ -47,8 +47,11 @@ _SYNTAX_GROWTH: Final = 16
 # Whether something hides the words is looked at so often, in so much of the text: 150 words, or
 # the code of some dozens. Where something does and nothing is found, it is looked at less often.
 _DISGUISE_STEP_BYTES: Final = 64
-_DISGUISE_MAX_STEP_BYTES: Final = 256
+_DISGUISE_MAX_STEP_BYTES: Final = 128
 _DISGUISE_WINDOW_BYTES: Final = 1024
+# A passage that is disguised is read up to the last word that is whole, and some words of it went
+# out before it showed: one that ends so near to what is read may still grow.
+_DISGUISE_SLACK_BYTES: Final = 128
 
 # What a search that cannot be made ends in; anything else is a mistake of ours.
 FAILURES: Final = (DedupError, OSError, MemoryError)
@@ -249,7 +252,9 @@ class StreamFilter:
             return
         recent = self._core.start_of(max(1, token - _PATIENCE_TOKENS))
         is_growing = any(
-            match.query_span.end > max(recent, self._sent) and self._policy.may_suppress(match)
+            match.query_span.end
+            > (end - _DISGUISE_SLACK_BYTES if match.undone else max(recent, self._sent))
+            and self._policy.may_suppress(match)
             for match in matches
         )
         is_in_doubt = token < self._doubt_until and not any(

@@ -34,11 +34,11 @@ def test_a_disguised_passage_is_found_where_it_stands(index: Index) -> None:
     assert verdict.action == "block"
     (ruling,) = verdict.rulings
     assert ruling.match.undone == ("markup",)
-    assert ruling.match.run == 60
+    assert ruling.match.run >= 60
     start, end = ruling.match.query_span
     found = text.encode()[start:end].decode()
-    # All but the punctuation at the ends, of which no word is made.
-    assert html.unescape(found) == PASSAGE.strip(".,;!?")
+    assert PASSAGE in html.unescape(found)
+    assert len(found) < len(hidden) + 40  # the words before and behind that happen to be there too
 
 
 def test_as_it_stands_a_passage_has_nothing_undone(index: Index) -> None:
@@ -50,7 +50,7 @@ def test_of_two_readings_of_one_passage_the_best_is_given(index: Index) -> None:
     words = PASSAGE.split()
     half = " ".join(words[:30]) + " " + entities(" ".join(words[30:]))
     (match,) = index.search(f"{BEFORE} {half} {AFTER}")
-    assert match.run == 60
+    assert match.run >= 60
     assert match.undone == ("markup",)
 
 
