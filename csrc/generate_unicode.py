@@ -32,6 +32,9 @@ OTHER_DEFAULT_IGNORABLE = frozenset(
 # Symbols drawn as an empty space: Braille blank, and the note head that has no head.
 BLANK = frozenset([0x2800, 0x1D159])
 
+# Letters only by name, which draw a word out and spell nothing: Arabic tatweel, NKo lajanyalan.
+STRETCHING = frozenset([0x0640, 0x07FA])
+
 # Drawn as an apostrophe, a single quote, a prime or a raised half ring. NFKD splits the spacing
 # accents (U+00B4, U+0384, U+1FBD, U+1FBF, U+1FFE) into a space and a mark: they are taken before.
 APOSTROPHES = frozenset(
@@ -45,15 +48,15 @@ APOSTROPHES = frozenset(
 # Scripts written without spaces between words, by the names of their characters, since
 # ``unicodedata`` has no Script property. Decimal digits stay ordinary: they make numbers.
 OWN_WORD = re.compile(
-    "CJK (UNIFIED|COMPATIBILITY) IDEOGRAPH-|(VERTICAL )?IDEOGRAPHIC |HANGZHOU NUMERAL |"
-    "HIRAGANA|HENTAIGANA|KATAKANA|THAI |LAO |KHMER |MYANMAR "
+    "CJK (UNIFIED|COMPATIBILITY) IDEOGRAPH-|(VERTICAL )?IDEOGRAPHIC |HANGZHOU NUMERAL "
 )
+UNSPACED = re.compile("HIRAGANA|HENTAIGANA|KATAKANA|THAI |LAO |KHMER |MYANMAR ")
 
 # White letters and digits on black have no decomposition, unlike their black-on-white forms.
 NEGATIVE_LETTER = re.compile("NEGATIVE (CIRCLED|SQUARED) LATIN CAPITAL LETTER ([A-Z])")
 CIRCLED_NUMBER = re.compile(".*CIRCLED .*(DIGIT|NUMBER) ")
 
-SEPARATOR, IGNORED, APOSTROPHE, WORD, OWN, FIRST_MAPPING = range(6)
+SEPARATOR, IGNORED, APOSTROPHE, WORD, OWN, LETTER, FIRST_MAPPING = range(7)
 BLOCK = 128
 LIMIT = 0xE1000  # private use from here on
 HANGUL = range(0xAC00, 0xAC00 + 11172)  # decomposed by arithmetic in the tokeniser
@@ -73,6 +76,7 @@ def is_ignorable(character: str) -> bool:
         or (category == "Cc" and character not in "\t\n\v\f\r\x85")
         or ord(character) in OTHER_DEFAULT_IGNORABLE
         or ord(character) in BLANK
+        or ord(character) in STRETCHING
     )
 
 
@@ -109,9 +113,10 @@ def kind(character: str) -> int:
     category = unicodedata.category(character)
     if category[0] not in "LN" and category != "Mc":
         return SEPARATOR
-    if category != "Nd" and OWN_WORD.match(unicodedata.name(character, "")):
+    name = unicodedata.name(character, "")
+    if category != "Nd" and OWN_WORD.match(name):
         return OWN
-    return WORD
+    return LETTER if category != "Nd" and UNSPACED.match(name) else WORD
 
 
 def is_known(point: int) -> bool:
@@ -229,6 +234,7 @@ enum Kind : std::uint16_t {{
   apostrophe = {APOSTROPHE},
   word = {WORD},
   own_word = {OWN},
+  unspaced = {LETTER},
   first_mapping = {FIRST_MAPPING},
 }};
 

@@ -9,6 +9,7 @@
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -181,8 +182,22 @@ constexpr Classify classify_avx2 = classify_portable;
 
 #endif
 
+constexpr std::uint32_t seams_of_256 = 100;
+
 // Hangul, of which the tables say nothing.
 constexpr bool is_syllable(std::uint32_t point) { return point - 0xAC00 < 11172; }
+
+// Whether a word may end between two letters of a script without spaces: by chance, of which the
+// two letters are the dice. Letters are their UTF-8, first byte lowest.
+constexpr std::uint32_t letter_of(const Byte* bytes, std::size_t size) {
+  std::uint32_t letter = 0;
+  for (std::size_t i = 0; i < size; ++i) letter |= std::uint32_t{bytes[i]} << 8 * i;
+  return letter;
+}
+
+constexpr bool is_seam(std::uint32_t before, std::uint32_t after) {
+  return (before * 0x9E3779B1 ^ after * 0x85EBCA77) * 0xC2B2AE3D >> 24 < seams_of_256;
+}
 
 // ---- the scanner
 // ---------------------------------------------------------------------------------
@@ -334,6 +349,7 @@ class Scanner {
   void take(std::uint16_t kind, const Byte* bytes, std::uint32_t size, Source source) {
     switch (kind) {
       case unicode::word:
+        if (is_unspaced_) close();
         return append(bytes, size, source);
       case unicode::ignored:
         return;
@@ -345,9 +361,23 @@ class Scanner {
         close();
         append(bytes, size, source);
         return close();
+      case unicode::unspaced:
+        return take_unspaced(bytes, size, source);
       default:
         return close();
     }
+  }
+
+  // A word ends at the first of seams that follow each other, so that it has two letters or more
+  // but for the last before another script, and only the letters around say where.
+  void take_unspaced(const Byte* bytes, std::uint32_t size, Source source) {
+    const std::uint32_t letter = letter_of(bytes, size);
+    if (!is_unspaced_) close();
+    const bool was_seam = std::exchange(at_seam_, length_ == 0 || is_seam(letter_, letter));
+    if (length_ != 0 && at_seam_ && !was_seam) close();
+    append(bytes, size, source);
+    letter_ = letter;
+    is_unspaced_ = true;
   }
 
   static std::uint32_t character_size(Byte lead) {
@@ -374,7 +404,7 @@ class Scanner {
   void close() {
     if (length_ != 0) sink_(word_, length_, start_, end_);
     length_ = 0;
-    apostrophe_ = false;
+    apostrophe_ = is_unspaced_ = false;
   }
 
   const Byte* text_;
@@ -386,7 +416,10 @@ class Scanner {
   std::size_t length_ = 0;      // 0 if none is open
   std::size_t start_ = 0;
   std::size_t end_ = 0;
-  bool apostrophe_ = false;  // one has followed the open word and waits for the next character
+  bool apostrophe_ = false;   // one has followed the open word and waits for the next character
+  bool is_unspaced_ = false;  // the open word is of a script without spaces,
+  bool at_seam_ = false;      // has a seam before its last letter, or but one letter,
+  std::uint32_t letter_ = 0;  // and this is the last letter
 
   Chunk chunk_;
 };
@@ -431,6 +464,12 @@ struct TextSink {
   }
 };
 
+// Where the character before `at` begins.
+std::size_t before(const Byte* text, std::size_t at) {
+  while (at != 0 && (text[--at] & 0xC0) == 0x80) continue;
+  return at;
+}
+
 void check_size(std::size_t size) {
   constexpr std::size_t limit = std::numeric_limits<std::uint32_t>::max();
   if (size <= limit) return;
@@ -457,19 +496,32 @@ void tokenize(std::string_view utf8, Tokens& out, Dispatch dispatch) {
 std::size_t certain_prefix(std::string_view utf8, std::size_t& from) {
   const Byte* text = reinterpret_cast<const Byte*>(utf8.data());
   std::size_t certain = 0;
-  std::size_t at = from;
+  // Two letters back, as they say whether a seam is one.
+  std::size_t at = before(text, before(text, from));
+  std::uint32_t letter = 0;
+  bool was_seam = true;
   while (at < utf8.size()) {
     if (text[at] < 0x80) {
       ++at;
+      letter = 0;
       if (ascii_kinds[text[at - 1]] == unicode::separator) certain = at;
       continue;
     }
     const std::size_t size = text[at] < 0xE0 ? 2 : text[at] < 0xF0 ? 3 : 4;
     if (at + size > utf8.size()) break;
     const std::uint32_t point = decode(text, utf8.size(), at).value;
+    const std::uint16_t entry = is_syllable(point) ? +unicode::word : unicode::entry(point);
+    if (entry == unicode::unspaced) {
+      // What is ignored may stand between two letters; such a seam is left to others.
+      const std::uint32_t last = std::exchange(letter, letter_of(text + at, size));
+      const bool seam = last == 0 || is_seam(last, letter);
+      if (last != 0 && seam && !was_seam) certain = at;
+      was_seam = seam;
+      at += size;
+      continue;
+    }
+    letter = 0;
     at += size;
-    if (is_syllable(point)) continue;
-    const std::uint16_t entry = unicode::entry(point);
     const bool is_own = entry == unicode::own_word ||
                         (entry >= unicode::first_mapping &&
                          unicode::mappings[entry - unicode::first_mapping] >> 31 != 0);

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 # ---- hashes and signatures
 
@@ -78,13 +78,15 @@ BLANK_OR_RESERVED_TO_BE = [
     *(0x115F, 0x1160, 0x2065, 0x2800, 0x3164, 0xFFA0, 0x1D159),
     *range(0xFFF0, 0xFFF9),
     *range(0xE0000, 0xE1000),
+    *(0x0640, 0x07FA),
 ]
 
-UNSPACED = (
+IDEOGRAPHS = (
     *("CJK UNIFIED IDEOGRAPH-", "CJK COMPATIBILITY IDEOGRAPH-", "VERTICAL IDEOGRAPHIC "),
-    *("IDEOGRAPHIC ", "HANGZHOU NUMERAL ", "HIRAGANA", "HENTAIGANA", "KATAKANA"),
-    *("THAI ", "LAO ", "KHMER ", "MYANMAR "),
+    *("IDEOGRAPHIC ", "HANGZHOU NUMERAL "),
 )
+UNSPACED = ("HIRAGANA", "HENTAIGANA", "KATAKANA", "THAI ", "LAO ", "KHMER ", "MYANMAR ")
+SEAMS_OF_256 = 100
 
 
 def is_invisible(character: str) -> bool:
@@ -121,15 +123,30 @@ def fold(text: str) -> str:
 
 @cache
 def role(character: str) -> str:
-    """Of a folded character: part of a word, own word, apostrophe or separator."""
+    """Of a folded character: part of a word, of one without spaces, own word, apostrophe, other."""
     category = unicodedata.category(character)
     if character in APOSTROPHES:
         return "a"
     if category[0] not in "LN" and category != "Mc":
         return "s"
-    if category != "Nd" and unicodedata.name(character, "").startswith(UNSPACED):
+    name = unicodedata.name(character, "")
+    if category != "Nd" and name.startswith(IDEOGRAPHS):
         return "o"
-    return "w"
+    return "u" if category != "Nd" and name.startswith(UNSPACED) else "w"
+
+
+@cache
+def is_seam(pair: tuple[str, str]) -> bool:
+    before, after = (int.from_bytes(letter.encode(), "little") for letter in pair)
+    mixed = (before * 0x9E3779B1 ^ after * 0x85EBCA77) & MASK_32
+    return (mixed * 0xC2B2AE3D & MASK_32) >> 24 < SEAMS_OF_256
+
+
+def words_of(letters: str) -> list[int]:
+    """How many letters each word of a run without spaces has."""
+    seams = [True, *map(is_seam, pairwise(letters))]
+    begins = [n for n, at in enumerate(seams) if n == 0 or (at and not seams[n - 1])]
+    return [end - begin for begin, end in pairwise([*begins, len(letters)])]
 
 
 def tokens(text: str) -> list[tuple[str, int, int]]:
@@ -141,8 +158,14 @@ def tokens(text: str) -> list[tuple[str, int, int]]:
         characters += [(character, start, end) for character in fold(original)]
     roles = "".join(role(character) for character, _, _ in characters)
     found: list[tuple[str, int, int]] = []
-    for match in re.finditer("o|w+(aw+)*", roles):
+    words: list[list[tuple[str, int, int]]] = []
+    for match in re.finditer("o|w+(aw+)*|u+(au+)*", roles):
         parts = [c for c in characters[slice(*match.span())] if role(c[0]) != "a"]
+        sizes = words_of("".join(c for c, _, _ in parts)) if "u" in match[0] else [len(parts)]
+        for size in sizes:
+            words.append(parts[:size])
+            parts = parts[size:]
+    for parts in words:
         while parts:
             sizes = accumulate(len(character.encode()) for character, _, _ in parts)
             count = sum(size <= 256 for size in sizes)
