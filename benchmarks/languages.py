@@ -32,6 +32,7 @@ from quality.interval import wilson
 from dedup import Document, Index, Policy, _core
 
 LIBREOFFICE: Final = "4:7.4.7-1+deb12u14"
+FIREFOX: Final = "153.7.0esr-1~deb12u1"
 THUNDERBIRD: Final = "1:153.7.0esr-1~deb12u1"
 HELP: Final = {
     name: Package("deb", f"libreoffice-help-{name}", LIBREOFFICE, "MPL-2.0")
@@ -39,12 +40,13 @@ HELP: Final = {
 }
 CATALOGUE: Final = {
     name: Package("deb", f"libreoffice-l10n-{name}", LIBREOFFICE, "MPL-2.0")
-    for name in ("ar", "he", "th")
+    for name in ("ar", "he", "hi", "th")
 }
 MAIL: Final = {
     name: Package("deb", f"thunderbird-l10n-{name}", THUNDERBIRD, "MPL-2.0")
     for name in ("ar", "he", "th")
 }
+BROWSER: Final = Package("deb", "firefox-esr-l10n-hi-in", FIREFOX, "MPL-2.0")
 GNOME: Final = Package("deb", "gnome-user-docs", "43.0-2", "CC-BY-SA-3.0")
 WESNOTH: Final = Package("deb", "wesnoth-1.16-data", "1:1.16.9-1", "GPL-2.0-or-later")
 HANDBOOK: Final = Package("deb", "debian-handbook", "11.20220922", "GPL-2.0-or-later")
@@ -107,7 +109,12 @@ LANGUAGES: Final = {
         (Place(HELP["ko"]), Place(HANDBOOK, "/ko-KR/")),
         (_gnome("ko"), _wesnoth("ko")),
     ),
-    "hi": Language("Hindi", "\u0900-\u097f", (Place(HELP["hi"]),), (_gnome("hi"),)),
+    "hi": Language(
+        "Hindi",
+        "\u0900-\u097f",
+        (Place(HELP["hi"]), Place(CATALOGUE["hi"], ".*mo")),
+        (Place(BROWSER),),
+    ),
     "ar": Language(
         "Arabic",
         "\u0600-\u06ff",
@@ -117,7 +124,7 @@ LANGUAGES: Final = {
     "he": Language(
         "Hebrew",
         "\u0590-\u05ff",
-        (Place(SCRIPTURES, "mishnah"), _gnome("he")),
+        (Place(SCRIPTURES, "mishnah"),),
         (Place(MAIL["he"]), _wesnoth("he"), Place(CATALOGUE["he"], ".*mo")),
     ),
     "ru": Language("Russian", "а-я", (Place(HELP["ru"]),), (_gnome("ru"), _wesnoth("ru"))),
@@ -280,9 +287,8 @@ def row(language: Language, files: Files, trials: int) -> str:
     length, around, window = (round(words * word) for words in (60, 60, 300))
     sources = [tokens for tokens in map(Tokens, texts) if len(tokens) > length]
     others = [
-        tokens
-        for tokens in map(Tokens, documents(language.unrelated, files, language.letters))
-        if len(tokens) > 2 * window
+        Tokens("\n".join(documents((place,), files, language.letters)))
+        for place in language.unrelated
     ]
     dice, policy = Random(language.name), Policy.balanced()
     with (
@@ -311,9 +317,8 @@ def row(language: Language, files: Files, trials: int) -> str:
         windows = [
             tokens.text(first, first + window)
             for tokens in others
-            for first in range(0, len(tokens) - window, window)
+            for first in range(0, len(tokens) - window, window // 2)
         ]
-        windows = dice.sample(windows, min(len(windows), 3000))
         found = list(index.search_batch(windows, 2))
         actions = [policy.judge(w, m).action for w, m in zip(windows, found, strict=True)]
         cells.append(f"{len(windows):,}")

@@ -46,17 +46,18 @@ APOSTROPHES = frozenset(
 )
 
 # Scripts written without spaces between words, by the names of their characters, since
-# ``unicodedata`` has no Script property. Decimal digits stay ordinary: they make numbers.
+# ``unicodedata`` has no Script property: those with a character for a word or two, and those with
+# few letters. Decimal digits stay ordinary: they make numbers.
 OWN_WORD = re.compile(
     "CJK (UNIFIED|COMPATIBILITY) IDEOGRAPH-|(VERTICAL )?IDEOGRAPHIC |HANGZHOU NUMERAL "
 )
-UNSPACED = re.compile("HIRAGANA|HENTAIGANA|KATAKANA|THAI |LAO |KHMER |MYANMAR ")
+FEW_LETTERS = re.compile("HIRAGANA|HENTAIGANA|KATAKANA|THAI |LAO |KHMER |MYANMAR ")
 
 # White letters and digits on black have no decomposition, unlike their black-on-white forms.
 NEGATIVE_LETTER = re.compile("NEGATIVE (CIRCLED|SQUARED) LATIN CAPITAL LETTER ([A-Z])")
 CIRCLED_NUMBER = re.compile(".*CIRCLED .*(DIGIT|NUMBER) ")
 
-SEPARATOR, IGNORED, APOSTROPHE, WORD, OWN, LETTER, FIRST_MAPPING = range(7)
+SEPARATOR, IGNORED, APOSTROPHE, WORD, OWN, UNSPACED, FIRST_MAPPING = range(7)
 BLOCK = 128
 LIMIT = 0xE1000  # private use from here on
 HANGUL = range(0xAC00, 0xAC00 + 11172)  # decomposed by arithmetic in the tokeniser
@@ -116,7 +117,7 @@ def kind(character: str) -> int:
     name = unicodedata.name(character, "")
     if category != "Nd" and OWN_WORD.match(name):
         return OWN
-    return LETTER if category != "Nd" and UNSPACED.match(name) else WORD
+    return UNSPACED if category != "Nd" and FEW_LETTERS.match(name) else WORD
 
 
 def is_known(point: int) -> bool:
@@ -234,7 +235,7 @@ enum Kind : std::uint16_t {{
   apostrophe = {APOSTROPHE},
   word = {WORD},
   own_word = {OWN},
-  unspaced = {LETTER},
+  unspaced = {UNSPACED},
   first_mapping = {FIRST_MAPPING},
 }};
 

@@ -182,21 +182,19 @@ constexpr Classify classify_avx2 = classify_portable;
 
 #endif
 
-constexpr std::uint32_t seams_of_256 = 100;
-
 // Hangul, of which the tables say nothing.
 constexpr bool is_syllable(std::uint32_t point) { return point - 0xAC00 < 11172; }
 
-// Whether a word may end between two letters of a script without spaces: by chance, of which the
-// two letters are the dice. Letters are their UTF-8, first byte lowest.
+// A letter of a script without spaces: its UTF-8, first byte lowest.
 constexpr std::uint32_t letter_of(const Byte* bytes, std::size_t size) {
   std::uint32_t letter = 0;
   for (std::size_t i = 0; i < size; ++i) letter |= std::uint32_t{bytes[i]} << 8 * i;
   return letter;
 }
 
+// Whether a word may end between two such letters: half of all pairs, by chance.
 constexpr bool is_seam(std::uint32_t before, std::uint32_t after) {
-  return (before * 0x9E3779B1 ^ after * 0x85EBCA77) * 0xC2B2AE3D >> 24 < seams_of_256;
+  return (before * 0x9E3779B1 ^ after * 0x85EBCA77) * 0xC2B2AE3D >> 31;
 }
 
 // ---- the scanner
@@ -368,8 +366,8 @@ class Scanner {
     }
   }
 
-  // A word ends at the first of seams that follow each other, so that it has two letters or more
-  // but for the last before another script, and only the letters around say where.
+  // A word ends at the first of seams that follow each other, so that it has two letters or more,
+  // but for the last.
   void take_unspaced(const Byte* bytes, std::uint32_t size, Source source) {
     const std::uint32_t letter = letter_of(bytes, size);
     if (!is_unspaced_) close();
@@ -417,9 +415,9 @@ class Scanner {
   std::size_t start_ = 0;
   std::size_t end_ = 0;
   bool apostrophe_ = false;   // one has followed the open word and waits for the next character
-  bool is_unspaced_ = false;  // the open word is of a script without spaces,
-  bool at_seam_ = false;      // has a seam before its last letter, or but one letter,
-  std::uint32_t letter_ = 0;  // and this is the last letter
+  bool is_unspaced_ = false;  // the open word is of a script without spaces
+  bool at_seam_ = false;      // its last letter stands behind a seam, or is its first
+  std::uint32_t letter_ = 0;  // its last letter
 
   Chunk chunk_;
 };

@@ -6,12 +6,18 @@
 //   compatibility, case, accents   every code point is folded: NFKD, marks off, case folded
 //   invisible characters           deleted, also inside a word: format characters, controls other
 //                                  than white space, all Default_Ignorable_Code_Point, blanks such
-//                                  as U+2800; a soft hyphen is one of them
+//                                  as U+2800; a soft hyphen is one of them. So is what only draws
+//                                  a word out: the Arabic tatweel
 //   apostrophes of every kind      deleted if one stands between two word characters: don't = dont
 //
 // All else separates and forms no token: white space, punctuation (with hyphen and underscore),
-// symbols, emoji. Each Han, kana, Thai, Lao, Khmer and Myanmar character is a token of its own,
-// since these scripts do not mark where a word ends. Hangul is folded to conjoining letters.
+// symbols, emoji. Hangul is folded to conjoining letters.
+//
+// Some scripts do not mark where a word ends. Each Han character is a token of its own. Kana, Thai,
+// Lao, Khmer and Myanmar have too few letters for that: unrelated texts share most runs of five. A
+// run of these is cut at seams, between two letters by which alone a seam is known, into tokens of
+// two letters and more, about as many as there are words. So a passage is cut the same wherever it
+// stands, but for a token at either end.
 //
 // Therefore NFC, NFD, NFKC and NFKD of a text have the same tokens. The spacing accents U+00B4,
 // U+0384, U+1FBD, U+1FBF and U+1FFE are the one exception: taken as the apostrophes they are typed

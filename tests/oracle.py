@@ -86,7 +86,6 @@ IDEOGRAPHS = (
     *("IDEOGRAPHIC ", "HANGZHOU NUMERAL "),
 )
 UNSPACED = ("HIRAGANA", "HENTAIGANA", "KATAKANA", "THAI ", "LAO ", "KHMER ", "MYANMAR ")
-SEAMS_OF_256 = 100
 
 
 def is_invisible(character: str) -> bool:
@@ -139,7 +138,7 @@ def role(character: str) -> str:
 def is_seam(pair: tuple[str, str]) -> bool:
     before, after = (int.from_bytes(letter.encode(), "little") for letter in pair)
     mixed = (before * 0x9E3779B1 ^ after * 0x85EBCA77) & MASK_32
-    return (mixed * 0xC2B2AE3D & MASK_32) >> 24 < SEAMS_OF_256
+    return (mixed * 0xC2B2AE3D & MASK_32) >> 31 == 1
 
 
 def words_of(letters: str) -> list[int]:

@@ -20,6 +20,7 @@ TEXTS = st.lists(
         st.sampled_from(
             [" ", "\n", "'", "’", "-", "don't", "e\u0301", "\u200d", "½", "測", "한", "ก"]
         ),
+        st.text("กขคงแเไยน์่\u200bのをしてカナｶﾅ'測a", max_size=20),
         st.text(max_size=8),
         st.sampled_from(["word", "x" * 300, "é" * 200]),
     ),
@@ -82,7 +83,10 @@ def test_tokens_are_those_of_the_whole_text_however_it_is_cut(text: str, cuts: l
 
 @pytest.mark.parametrize(
     "text",
-    ["x" * 1000, "ab'" * 200, "測試" * 200, "e\u0301" * 300, "a\u00ad" * 300, "don't-'x' " * 50],
+    [
+        *("x" * 1000, "ab'" * 200, "測試" * 200, "e\u0301" * 300, "a\u00ad" * 300),
+        *("don't-'x' " * 50, "ก" * 1000, "のを" * 300, "การแสดงผลภาษาไทย" * 50, "ก์\u200b" * 300),
+    ],
 )
 def test_long_words_and_odd_ones_are_cut_alike(text: str) -> None:
     assert steps([], list(text)) == steps([], [text])
