@@ -316,7 +316,7 @@ class Scanner {
       const Byte bytes[3] = {static_cast<Byte>(mapping), static_cast<Byte>(mapping >> 8),
                              static_cast<Byte>(mapping >> 16)};
       if (mapping >> 31 != 0) return take(unicode::own_word, bytes, size, source);
-      return append(bytes, size, source);
+      return take(unicode::word, bytes, size, source);
     }
     const Byte* pooled = unicode::pool + (mapping & 0xFFFF);
     const std::size_t size = mapping >> 16;
@@ -335,7 +335,7 @@ class Scanner {
       const Byte bytes[3] = {static_cast<Byte>(0xE0 | value >> 12),
                              static_cast<Byte>(0x80 | (value >> 6 & 0x3F)),
                              static_cast<Byte>(0x80 | (value & 0x3F))};
-      append(bytes, 3, source);
+      take(unicode::word, bytes, 3, source);
     };
     letter(0x1100 + index / 588);
     letter(0x1161 + index % 588 / 28);
