@@ -20,11 +20,12 @@ class BitWriter {
  public:
   explicit BitWriter(CheckedWriter& out) : out_(out) {}
 
+  // Up to 64 bits; the value has no others.
   void put(uint64_t value, uint32_t bits) {
-    held_ |= value << held_bits_;
+    held_[full_] |= value << held_bits_;
     if (held_bits_ + bits >= 64) {
-      out_.append(&held_, sizeof held_);
-      held_ = held_bits_ == 0 ? 0 : value >> (64 - held_bits_);
+      if (++full_ == kHeld) flush();
+      held_[full_] = held_bits_ == 0 ? 0 : value >> (64 - held_bits_);
       held_bits_ = held_bits_ + bits - 64;
     } else {
       held_bits_ += bits;
@@ -35,14 +36,18 @@ class BitWriter {
     for (; value >= 32; value -= 32) put(0, 32);
     put(1ull << value, static_cast<uint32_t>(value) + 1);
   }
+  // The low bits are up to 40.
   void put_rice(uint64_t value, uint32_t low_bits) {
-    put_unary(value >> low_bits);
-    put(value & ((1ull << low_bits) - 1), low_bits);
+    uint64_t high = value >> low_bits;
+    for (; high >= 24; high -= 24) put(0, 24);
+    const uint64_t low = value & ((1ull << low_bits) - 1);
+    put((low << 1 | 1) << high, static_cast<uint32_t>(high) + 1 + low_bits);
   }
   // Padded, so that a reader's loads stay inside.
   void finish() {
-    const std::array<uint64_t, 1 + kPadding / 8> last{held_};
-    out_.append(last.data(), sizeof last);
+    ++full_;
+    flush();
+    out_.append(std::array<uint8_t, kPadding>{}.data(), kPadding);
   }
   uint64_t size() const { return size_; }
   // Bytes in all once finished, for so many bits.
@@ -51,9 +56,18 @@ class BitWriter {
   static constexpr uint64_t kPadding = 16;
 
  private:
+  static constexpr size_t kHeld = 64;
+
+  void flush() {
+    out_.append(held_.data(), full_ * sizeof(uint64_t));
+    full_ = 0;
+  }
+
   CheckedWriter& out_;
-  uint64_t held_ = 0, size_ = 0;
+  std::array<uint64_t, kHeld> held_{};
+  size_t full_ = 0;  // words of it
   uint32_t held_bits_ = 0;
+  uint64_t size_ = 0;
 };
 
 // Throws FormatError, with the name of what is read, where the bits end too early.
