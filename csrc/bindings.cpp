@@ -1092,6 +1092,11 @@ void bind_index(py::module_& module) {
            }),
            "segments"_a, "dead"_a, "key"_a)
       .def_property_readonly("has_code", &dedup::Searcher::has_code)
+      .def_property_readonly("vocabulary",
+                             [](const dedup::Searcher& searcher) -> const dedup::Vocabulary& {
+                               const py::gil_scoped_release released;
+                               return searcher.vocabulary();
+                             })
       .def(
           "search",
           [](const dedup::Searcher& searcher, const py::object& text, const dedup::Supply* supply,

@@ -113,6 +113,20 @@ Searcher::Searcher(std::vector<std::shared_ptr<const Segment>> segments,
   }
 }
 
+const Vocabulary& Searcher::vocabulary() const {
+  std::call_once(vocabulary_made_, [&] {
+    uint64_t words = 0;
+    for (const auto& segment : segments_) words += segment->words().size();
+    if (words == 0) return;
+    Vocabulary made(key_, words);
+    for (const auto& segment : segments_) {
+      segment->words().each([&](uint64_t word) { made.add(word); });
+    }
+    vocabulary_ = std::move(made);
+  });
+  return vocabulary_;
+}
+
 void Searcher::add_supply(std::string_view prompt, bool is_code, Supply& supply) const {
   const auto add_tiles = [&](Supply::Side& side, View view) {
     const Scheme& scheme = schemes_[view];

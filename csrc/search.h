@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,6 +24,7 @@
 #include "renaming.h"
 #include "segment.h"
 #include "trace.h"
+#include "vocabulary.h"
 
 namespace dedup {
 
@@ -93,8 +95,9 @@ class Searcher {
   bool is_disguised(std::string_view query) const {
     return !segments_.empty() && !readings_of(query, vocabulary()).empty();
   }
-  // The words of what is protected.
-  const Vocabulary& vocabulary() const { return vocabulary_; }
+  // The words of what is protected, of segments that know them; those of documents that are gone
+  // may be among them. Made when first asked for. Throws FormatError if a damaged block is met.
+  const Vocabulary& vocabulary() const;
 
  private:
   struct Passage;
@@ -114,7 +117,8 @@ class Searcher {
   Schemes schemes_{Scheme{}, Scheme::code(), Scheme::ast()};
   std::array<std::vector<float>, kViews> idf_;  // bits, of each fingerprint
   bool has_code_ = false;
-  Vocabulary vocabulary_;
+  mutable std::once_flag vocabulary_made_;
+  mutable Vocabulary vocabulary_;
 };
 
 }  // namespace dedup

@@ -13,7 +13,8 @@ namespace dedup {
 namespace {
 
 constexpr char kMagic[8] = {'d', 'e', 'd', 'u', 'p', 'S', 'E', 'G'};
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
+constexpr uint32_t kOldestVersion = 3;  // has no words
 constexpr uint32_t kByteOrder = 0x01020304;
 // Features that a segment may need of its reader: none yet.
 constexpr uint64_t kKnownFeatures = 0;
@@ -32,9 +33,12 @@ enum SectionKind : uint32_t {
   kUnits = 9,
   kLines = 10,
   kExpiries = 11,
+  kWords = 12,
+  kHolders = 13,
 };
 constexpr uint32_t kOfDocuments = 1u << kDocuments | 1u << kStrings | 1u << kIdIndex |
                                   1u << kUnits | 1u << kLines | 1u << kExpiries;
+constexpr uint32_t kOfWords = 1u << kWords | 1u << kHolders;
 constexpr uint32_t kOfView = 1u << kCounts | 1u << kSeeds | 1u << kFingerprints | 1u << kSpans;
 
 struct SectionRecord {
@@ -77,6 +81,7 @@ struct Parts {
   const std::vector<UnitRecord>& units;
   const std::vector<std::string>& strings;
   ByteSource lines;
+  WordSource words;
   std::vector<ViewParts> views;
 };
 
@@ -124,9 +129,9 @@ uint64_t digest_of(const ByteSource& source) {
 // same documents make the same bytes, and no two different segments under one key share a
 // keystream. A text's content hash would not do: a lexer or grammar of another version makes
 // something else of it.
-uint64_t nonce_of(const Parts& parts) {
+uint64_t nonce_of(const Parts& parts, const WordTotals& words) {
   if (!parts.key.key) return 0;
-  std::string digests = "dedup segment nonce";
+  std::string digests = "dedup segment nonce " + std::to_string(kVersion);
   const auto add = [&](uint64_t digest) {
     digests.append(reinterpret_cast<const char*>(&digest), sizeof digest);
   };
@@ -139,6 +144,7 @@ uint64_t nonce_of(const Parts& parts) {
   for (const std::string& text : parts.strings) strings += text + '\0';
   add_bytes(strings.data(), strings.size());
   add(digest_of(parts.lines));
+  add(words.digest);
   for (uint32_t v = 0; v < kViews; ++v) {
     add_bytes(&parts.views[v].scheme, sizeof(Scheme));
     add(digest_of(parts.views[v].fingerprints));
@@ -161,7 +167,8 @@ class SegmentFile {
     prefix.version = kVersion;
     prefix.byte_order = kByteOrder;
     prefix.key_id = parts.key.id();
-    prefix.nonce = nonce_of(parts);
+    const WordTotals words = totals_of(parts.words);
+    prefix.nonce = nonce_of(parts, words);
     out.append(&prefix, sizeof prefix);
     out.encrypt(Cipher(parts.key.key, prefix.nonce));
     std::vector<SectionRecord> sections;
@@ -218,6 +225,9 @@ class SegmentFile {
       section(kSeeds, [&] { write_seed_table(out, own.entries, own.tokens); });
       section(kSpans, [&] { write_span_map(out, own.spans); });
     }
+    view = kTextView;
+    section(kWords, [&] { write_words(out, parts.words, words); });
+    section(kHolders, [&] { write_holders(out, parts.words, parts.records.size()); });
 
     out.align(64);
     out.append_values(sections);
@@ -256,9 +266,10 @@ class SegmentFile {
     if (prefix.byte_order != kByteOrder) {
       refuse("was written on a machine of another byte order; build the index on one like this");
     }
-    if (prefix.version != kVersion) {
+    if (prefix.version < kOldestVersion || prefix.version > kVersion) {
       refuse("segment format version " + std::to_string(prefix.version) + ", this dedup reads " +
-             std::to_string(kVersion) + "; use a matching release or build the index again");
+             std::to_string(kOldestVersion) + " to " + std::to_string(kVersion) +
+             "; use a matching release or build the index again");
     }
     if ((prefix.features & ~kKnownFeatures) != 0) {
       char unknown[24];
@@ -290,6 +301,7 @@ class SegmentFile {
     if (!sane) refuse("its header is impossible; build the index again");
     const uint64_t records_at = header_at - header.sections * sizeof(SectionRecord);
     uint32_t seen_of_documents = 0, seen[kViews] = {};
+    WordIndex::Section words, holders;
     for (uint32_t i = 0; i < header.sections; ++i) {
       const auto section = file.at<SectionRecord>(records_at + i * sizeof(SectionRecord));
       if (section.offset > records_at || section.size > records_at - section.offset) {
@@ -333,6 +345,12 @@ class SegmentFile {
           segment.lines_offset_ = section.offset;
           segment.lines_size_ = section.size;
           break;
+        case kWords:
+          words = {section.offset, section.size};
+          break;
+        case kHolders:
+          holders = {section.offset, section.size};
+          break;
         case kCounts:
           expect(sizeof view.counts_);
           view.counts_ = file.at<std::array<uint64_t, 256>>(section.offset);
@@ -363,7 +381,9 @@ class SegmentFile {
       seen_of_documents |= 1u << section.kind;
       seen[section.view] |= 1u << section.kind;
     }
-    bool whole = (seen_of_documents & kOfDocuments) == kOfDocuments;
+    const bool has_words = segment.prefix_.version > kOldestVersion;
+    const uint32_t of_documents = has_words ? kOfDocuments | kOfWords : kOfDocuments;
+    bool whole = (seen_of_documents & of_documents) == of_documents;
     for (uint32_t v = 0; v < kViews; ++v) {
       const uint32_t wanted = v == kTextView ? kOfView : kOfView | 1u << kRaws;
       whole = whole && (seen[v] & wanted) == wanted;
@@ -373,6 +393,7 @@ class SegmentFile {
     }
     if (!whole) refuse("a section is missing; build the index again");
     for (const Scheme& scheme : header.schemes) scheme.check();
+    if (has_words) segment.words_ = WordIndex(file, words, holders, header.documents);
   }
 };
 
@@ -686,12 +707,14 @@ uint64_t SegmentWriter::add(const DocumentInfo& info, std::string_view text, con
     return views_[view].fingerprints.size() + more <= kMaxTokens;
   };
   if (!fits(kTextView, tokens_.hashes.size()) || records_.size() >= 0xFFFFFFFE ||
+      words_.words() + tokens_.hashes.size() > WordBuffer::kMaxWords ||
       (code && (!fits(kCodeView, code->code.size()) || !fits(kAstView, code->ast.size()) ||
                 units_.size() + code->units.size() >= 0xFFFFFFFE))) {
     throw ArgumentError("segment: full; commit before adding more");
   }
   DocumentRecord record;
   key_tokens(tokens_, key_, sequence_);
+  words_.add(sequence_.values);
   record.views[kTextView] = add_view(kTextView, tokens_.starts, tokens_.ends, {});
   for (const uint32_t view : {kCodeView, kAstView}) {
     record.views[view] = {static_cast<uint32_t>(views_[view].fingerprints.size()), 0};
@@ -734,7 +757,8 @@ uint64_t SegmentWriter::content_hash(std::string_view text) const {
 
 uint64_t SegmentWriter::memory_bytes() const {
   uint64_t bytes = records_.capacity() * sizeof(DocumentRecord) + strings_.size() * 128 +
-                   units_.capacity() * sizeof(UnitRecord) + lines_.capacity();
+                   units_.capacity() * sizeof(UnitRecord) + lines_.capacity() +
+                   words_.memory_bytes();
   for (const ViewBuffer& view : views_) {
     bytes += view.fingerprints.capacity() + view.raws.capacity() +
              view.entries.capacity() * sizeof(SeedEntry) + view.spans.memory_bytes();
@@ -746,7 +770,7 @@ SegmentSummary SegmentWriter::write(const std::string& folder, const std::string
   const auto all_of = [](const std::vector<uint8_t>& bytes) {
     return [&bytes](const ByteSink& emit) { emit(bytes.data(), bytes.size()); };
   };
-  Parts parts{key_, records_, units_, strings_, all_of(lines_), {}};
+  Parts parts{key_, records_, units_, strings_, all_of(lines_), words_.source(), {}};
   for (uint32_t v = 0; v < kViews; ++v) {
     ViewBuffer& view = views_[v];
     std::ranges::sort(view.entries);
@@ -804,6 +828,41 @@ EntrySource merged_entries(const SegmentList& segments, uint32_t view,
   };
 }
 
+// The words of several segments' documents, whose new numbers are given: kGone if they have none.
+constexpr uint32_t kGone = 0xFFFFFFFF;
+
+WordSource merged_words(const SegmentList& segments,
+                        const std::vector<std::vector<uint32_t>>& numbers) {
+  return [&segments, &numbers](const WordVisitor& visit) {
+    using Head = std::pair<uint64_t, size_t>;  // word, segment
+    std::vector<WordIndex::Cursor> cursors;
+    std::priority_queue<Head, std::vector<Head>, std::greater<>> heads;
+    const auto push = [&](size_t s) {
+      if (!cursors[s].done()) heads.emplace(cursors[s].word(), s);
+    };
+    cursors.reserve(segments.size());
+    for (size_t s = 0; s < segments.size(); ++s) {
+      cursors.emplace_back(segments[s]->words());
+      push(s);
+    }
+    std::vector<uint32_t> holders;
+    while (!heads.empty()) {
+      const uint64_t word = heads.top().first;
+      holders.clear();
+      while (!heads.empty() && heads.top().first == word) {
+        const size_t s = heads.top().second;
+        heads.pop();
+        for (const uint32_t document : cursors[s].documents()) {
+          if (numbers[s][document] != kGone) holders.push_back(numbers[s][document]);
+        }
+        cursors[s].advance();
+        push(s);
+      }
+      if (!holders.empty()) visit(word, holders);
+    }
+  };
+}
+
 }  // namespace
 
 SegmentSummary merge_segments(const SegmentList& segments, const std::vector<Tombstones>& dead,
@@ -814,12 +873,13 @@ SegmentSummary merge_segments(const SegmentList& segments, const std::vector<Tom
   std::array<std::vector<std::vector<Run>>, kViews> runs;
   for (auto& view : runs) view.resize(segments.size());
   std::array<uint64_t, kViews> tokens{};
+  std::vector<std::vector<uint32_t>> numbers(segments.size());
   std::vector<DocumentRecord> records;
   std::vector<UnitRecord> units;
   std::vector<uint8_t> lines;
   std::vector<std::string> strings{""};
-  std::unordered_map<std::string, uint32_t> numbers{{"", 0}};
-  StringPool pool(strings, numbers);
+  std::unordered_map<std::string, uint32_t> string_numbers{{"", 0}};
+  StringPool pool(strings, string_numbers);
   for (size_t s = 0; s < segments.size(); ++s) {
     const Segment& segment = *segments[s];
     bool alike = segment.key_id() == key.id();
@@ -828,8 +888,10 @@ SegmentSummary merge_segments(const SegmentList& segments, const std::vector<Tom
     }
     if (!alike) throw ArgumentError("merge: " + segment.path() + " has another scheme or key");
     const auto move = [&](uint32_t& string) { string = pool.intern(segment.string(string)); };
+    numbers[s].assign(segment.documents(), kGone);
     for (uint32_t d = 0; d < segment.documents(); ++d) {
       if (is_dead(dead[s], d)) continue;
+      numbers[s][d] = static_cast<uint32_t>(records.size());
       DocumentRecord record = segment.document(d);
       for (uint32_t v = 0; v < kViews; ++v) {
         const auto [from, count] = record.views[v];
@@ -863,9 +925,13 @@ SegmentSummary merge_segments(const SegmentList& segments, const std::vector<Tom
     }
   }
 
-  Parts parts{
-      key, records, units, strings, [&](const ByteSink& emit) { emit(lines.data(), lines.size()); },
-      {}};
+  Parts parts{key,
+              records,
+              units,
+              strings,
+              [&](const ByteSink& emit) { emit(lines.data(), lines.size()); },
+              merged_words(segments, numbers),
+              {}};
   for (uint32_t v = 0; v < kViews; ++v) {
     const auto living = [&, v](auto bytes_of) -> ByteSource {
       return [&, v, bytes_of](const ByteSink& emit) {

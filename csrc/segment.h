@@ -10,6 +10,8 @@
 //   units         UnitRecord[units]: the functions, methods and classes of each document
 //   lines         the length of each line of each document of code, newline included: 7 bits a
 //                 byte, low ones first, bit 7 set if more follow
+//   words,        which words of the text view there are, and in which documents (word_index.h);
+//   holders       not in segments of format 3, of whose documents no words are known
 //
 // and of each view (sequence.h), in which a document without code has no tokens but words:
 //
@@ -48,6 +50,7 @@
 #include "sequence.h"
 #include "span_map.h"
 #include "tokenize.h"
+#include "word_index.h"
 
 namespace dedup {
 
@@ -155,6 +158,7 @@ class Segment {
   const std::string& path() const { return file_.path(); }
   const CheckedFile& file() const { return file_; }
   const SegmentView& view(uint32_t number) const { return views_[number]; }
+  const WordIndex& words() const { return words_; }
   uint64_t key_id() const { return prefix_.key_id; }
   // Of the text view: words.
   uint64_t tokens() const { return views_[kTextView].tokens(); }
@@ -220,6 +224,7 @@ class Segment {
   Header header_{};
   uint64_t documents_offset_ = 0, string_ends_offset_ = 0, string_bytes_ = 0, id_index_offset_ = 0;
   uint64_t expiries_offset_ = 0, units_offset_ = 0, lines_offset_ = 0, lines_size_ = 0;
+  WordIndex words_;
   std::array<SegmentView, kViews> views_;
 };
 
@@ -265,6 +270,7 @@ class SegmentWriter {
   std::vector<DocumentRecord> records_;
   std::vector<UnitRecord> units_;
   std::vector<uint8_t> lines_;
+  WordBuffer words_;
   std::vector<std::string> strings_;
   std::unordered_map<std::string, uint32_t> string_numbers_;
   std::array<ViewBuffer, kViews> views_;

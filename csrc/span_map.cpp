@@ -6,6 +6,7 @@
 #include <string>
 #include <tuple>
 
+#include "bits.h"
 #include "error.h"
 
 namespace dedup {
@@ -19,7 +20,6 @@ constexpr uint32_t kClippedGap = 7;    // gaps 0..6 have symbols of their own
 constexpr uint8_t kFirst = 128;        // held symbols: first token of its document
 constexpr uint32_t kMaxCodeBits = 56;  // one 8-byte load holds any code at any bit
 constexpr uint32_t kRawSizeBits = 6;   // a raw number is its size in bits, then its bits
-constexpr uint64_t kPadding = 16;      // so that loads at the last bit stay inside
 
 struct Anchor {
   uint64_t bit, end;
@@ -80,37 +80,12 @@ std::vector<uint8_t> canonical_order(const Lengths& lengths) {
   return order;
 }
 
-// Bits go to the file from bit 0 of each byte up, codes with their first bit first.
-class BitWriter {
- public:
-  explicit BitWriter(CheckedWriter& out) : out_(out) {}
-
-  void put(uint64_t value, uint32_t bits) {
-    held_ |= value << held_bits_;
-    if (held_bits_ + bits >= 64) {
-      out_.append(&held_, sizeof held_);
-      held_ = held_bits_ == 0 ? 0 : value >> (64 - held_bits_);
-      held_bits_ = held_bits_ + bits - 64;
-    } else {
-      held_bits_ += bits;
-    }
-    size_ += bits;
-  }
-  void put_raw(uint32_t value) {
-    const auto size = static_cast<uint32_t>(std::bit_width(value));
-    put(size, kRawSizeBits);
-    put(value, size);
-  }
-  void finish() { out_.append(&held_, sizeof held_); }
-  uint64_t size() const { return size_; }
-  // Bytes in all once finished, for `bits` bits.
-  static uint64_t bytes(uint64_t bits) { return bits / 64 * 8 + 8; }
-
- private:
-  CheckedWriter& out_;
-  uint64_t held_ = 0, size_ = 0;
-  uint32_t held_bits_ = 0;
-};
+// A raw number behind a clipped symbol.
+void put_raw(BitWriter& out, uint32_t value) {
+  const auto size = static_cast<uint32_t>(std::bit_width(value));
+  out.put(size, kRawSizeBits);
+  out.put(value, size);
+}
 
 uint64_t raw_bits(uint32_t value) {
   return kRawSizeBits + static_cast<uint64_t>(std::bit_width(value));
@@ -187,7 +162,7 @@ void write_span_map(CheckedWriter& out, const SpanSource& source) {
   }
 
   const uint64_t sizes[3] = {tokens, (tokens + kAnchorTokens - 1) / kAnchorTokens,
-                             BitWriter::bytes(bits) + kPadding};
+                             BitWriter::bytes(bits)};
   out.append(lengths.data(), lengths.size());
   out.append(sizes, sizeof sizes);
   BitWriter writer(out);
@@ -198,12 +173,11 @@ void write_span_map(CheckedWriter& out, const SpanSource& source) {
     const uint8_t symbol = symbol_of(gap, length);
     writer.put(codes[symbol], lengths[symbol]);
     if (symbol == kClipped) {
-      writer.put_raw(gap);
-      writer.put_raw(length);
+      put_raw(writer, gap);
+      put_raw(writer, length);
     }
   });
   writer.finish();
-  out.append(std::array<uint8_t, kPadding>{}.data(), kPadding);
   out.append_values(anchors);
 }
 
@@ -222,7 +196,8 @@ SpanMap::SpanMap(const CheckedFile& file, uint64_t offset, uint64_t size) : file
   anchors_ = load<uint64_t>(header + kSymbols + 8);
   bits_size_ = load<uint64_t>(header + kSymbols + 16);
   if (anchors_ > (size - kHeader) / sizeof(Anchor) ||
-      anchors_ * sizeof(Anchor) + bits_size_ != size - kHeader || bits_size_ < kPadding ||
+      anchors_ * sizeof(Anchor) + bits_size_ != size - kHeader ||
+      bits_size_ < BitWriter::kPadding ||
       anchors_ != (tokens_ + kAnchorTokens - 1) / kAnchorTokens) {
     refuse("impossible sizes");
   }
@@ -246,38 +221,19 @@ SpanMap::SpanMap(const CheckedFile& file, uint64_t offset, uint64_t size) : file
 }
 
 SpanMap::Reader::Reader(const SpanMap& map, uint64_t document, uint64_t token)
-    : map_(map), document_(document) {
+    : map_(map),
+      document_(document),
+      bits_(*map.file_, map.bits_offset_, map.bits_size_, "span map") {
   const uint64_t index = token / kAnchorTokens;
   const auto anchor = map.file_->at<Anchor>(map.anchors_offset_ + index * sizeof(Anchor));
   token_ = index * kAnchorTokens;
-  bit_ = anchor.bit;
+  bits_.seek(anchor.bit);
   end_ = anchor.end;
   while (token_ < token) next();
 }
 
-// At least 57 bits from the next on.
-uint64_t SpanMap::Reader::peek() {
-  const uint64_t byte = bit_ / 8;
-  if (byte + 8 > map_.bits_size_) {
-    throw FormatError(map_.file_->path() + ": span map runs past its end; build the index again");
-  }
-  if (byte < from_ || byte + 8 > from_ + kBuffer) {
-    from_ = byte / 8 * 8;
-    const uint64_t size = std::min(kBuffer, map_.bits_size_ - from_);
-    std::copy_n(map_.file_->raw(map_.bits_offset_ + from_, size), size, buffer_);
-    map_.file_->cipher().apply(map_.bits_offset_ + from_, buffer_, size);
-  }
-  return load<uint64_t>(buffer_ + (byte - from_)) >> (bit_ % 8);
-}
-
-uint64_t SpanMap::Reader::take(uint32_t bits) {
-  const uint64_t word = peek();
-  bit_ += bits;
-  return word & ((1ull << bits) - 1);
-}
-
 Span SpanMap::Reader::next() {
-  uint64_t word = peek();
+  uint64_t word = bits_.peek();
   uint64_t code = 0;
   uint32_t symbol = kSymbols;
   for (uint32_t bits = 1; bits <= kMaxCodeBits; ++bits, word >>= 1) {
@@ -285,17 +241,15 @@ Span SpanMap::Reader::next() {
     const uint64_t place = code - map_.first_code_[bits];
     if (map_.count_[bits] && code >= map_.first_code_[bits] && place < map_.count_[bits]) {
       symbol = map_.by_code_[map_.first_index_[bits] + place];
-      bit_ += bits;
+      bits_.skip(bits);
       break;
     }
   }
-  if (symbol == kSymbols) {
-    throw FormatError(map_.file_->path() + ": span map holds no code; build the index again");
-  }
+  if (symbol == kSymbols) bits_.refuse("holds no code");
   uint64_t gap = symbol / kLengths, length = symbol % kLengths;
   if (symbol == kClipped) {
-    gap = take(static_cast<uint32_t>(take(kRawSizeBits)));
-    length = take(static_cast<uint32_t>(take(kRawSizeBits)));
+    gap = bits_.take(static_cast<uint32_t>(bits_.take(kRawSizeBits)));
+    length = bits_.take(static_cast<uint32_t>(bits_.take(kRawSizeBits)));
   }
   if (token_ == document_) end_ = 0;
   ++token_;

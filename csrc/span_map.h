@@ -15,6 +15,7 @@
 #include <functional>
 #include <vector>
 
+#include "bits.h"
 #include "checked_file.h"
 
 namespace dedup {
@@ -76,15 +77,9 @@ class SpanMap {
     Span next();
 
    private:
-    uint64_t peek();
-    uint64_t take(uint32_t bits);
-
-    static constexpr uint64_t kBuffer = 64;
-
     const SpanMap& map_;
-    uint64_t document_, token_, bit_, end_;
-    uint8_t buffer_[kBuffer];  // decrypted bits
-    uint64_t from_ = ~0ull;    // the byte it begins at
+    uint64_t document_, token_, end_;
+    BitReader bits_;
   };
 
   const CheckedFile* file_ = nullptr;

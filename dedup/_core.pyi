@@ -335,6 +335,7 @@ class Supply: ...
 
 class Searcher:
     has_code: bool
+    vocabulary: Vocabulary
     def __init__(self, segments: list[Segment], dead: list[bytes], key: bytes | None) -> None: ...
     def search(
         self,

@@ -62,7 +62,9 @@ __all__ = [
     "write_manifest",
 ]
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
+# Those that are read: segments of 3 do not know their words.
+_READABLE: Final = range(3, FORMAT_VERSION + 1)
 MANIFEST: Final = "MANIFEST"
 
 # What a reader of this release understands beyond the format version.
@@ -218,10 +220,10 @@ def read_manifest(path: Path, storage: _core.Storage) -> Manifest:
             raise ValueError("format")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise FormatError(f"{file}: not a manifest of dedup; {_WAY_OUT}") from None
-    if version != FORMAT_VERSION:
+    if version not in _READABLE:
         raise FormatError(
-            f"{file}: index format version {version}, this dedup reads {FORMAT_VERSION}; "
-            "use a matching release or build the index again"
+            f"{file}: index format version {version}, this dedup reads {_READABLE.start} to "
+            f"{FORMAT_VERSION}; use a matching release or build the index again"
         )
     if checksum != _checksum(body):
         raise FormatError(f"{file}: its checksum does not match; {_WAY_OUT}")

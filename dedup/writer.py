@@ -31,7 +31,7 @@ from dedup.tombstones import is_dead, tombstones
 
 __all__ = ["SEGMENT_MEMORY_BYTES", "Writer"]
 
-# What is held in memory before a segment is written: some 100 million tokens.
+# What is held in memory before a segment is written: some 35 million words.
 SEGMENT_MEMORY_BYTES: Final = 512 * 1024 * 1024
 
 # Segments of a parallel add, some 8 MB of text each, before they are made one: few enough to look

@@ -16,7 +16,7 @@ from dedup.index import Index
 from dedup.key import Key
 from dedup.manifest import FORMAT_VERSION
 
-GOLDEN = [pytest.param(*one, id=one[0].name) for one in golden(3)]
+GOLDEN = [pytest.param(*one, id=one[0].name) for version in (3, 4) for one in golden(version)]
 
 
 @pytest.mark.parametrize(("path", "key"), GOLDEN)
@@ -83,8 +83,7 @@ def test_a_golden_index_can_be_gone_on_with(path: Path, key: Key | None, tmp_pat
         index.verify()
 
 
-@pytest.mark.skipif(FORMAT_VERSION != 3, reason="segments of this version are not written any more")
-@pytest.mark.parametrize(("path", "key"), GOLDEN)
+@pytest.mark.parametrize(("path", "key"), golden(FORMAT_VERSION))
 def test_the_same_documents_make_the_same_bytes_still(
     path: Path, key: Key | None, tmp_path: Path
 ) -> None:
@@ -99,7 +98,7 @@ def test_the_same_documents_make_the_same_bytes_still(
 def test_a_golden_index_under_a_key_opens_with_no_other() -> None:
     for key in (None, Key(b"another key here")):
         with pytest.raises(WrongKey):
-            Index.open(DATA / "index-v3", key=key)
+            Index.open(DATA / "index-v4", key=key)
 
 
 # ---- formats to come
@@ -122,7 +121,16 @@ def rewritten(segment: Path, offset: int, new: bytes) -> None:
 @pytest.mark.parametrize(
     ("offset", "new", "message"),
     [
-        (8, struct.pack("<I", 4), r"segment format version 4, this dedup reads 3; use a matching"),
+        (
+            8,
+            struct.pack("<I", 2),
+            r"segment format version 2, this dedup reads 3 to 4; use a matching",
+        ),
+        (
+            8,
+            struct.pack("<I", 5),
+            r"segment format version 5, this dedup reads 3 to 4; use a matching",
+        ),
         (12, bytes([1, 2, 3, 4]), r"was written on a machine of another byte order"),
         (16, struct.pack("<Q", 1 << 9), r"needs features 0x200 that this dedup does not have"),
         (0, b"dedupXXX", r"is no dedup segment; expected 'dedupSEG'"),
@@ -142,7 +150,8 @@ def test_a_segment_of_another_kind_is_refused_with_the_reason(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 4}, r"index format version 4, this dedup reads 3"),
+        ({"format_version": 2}, r"index format version 2, this dedup reads 3 to 4;"),
+        ({"format_version": 5}, r"index format version 5, this dedup reads 3 to 4;"),
         ({"features": ["sharded"]}, r"needs sharded, which this dedup does not know"),
         ({"generation": 7}, r"its checksum does not match"),
     ],
@@ -150,7 +159,7 @@ def test_a_segment_of_another_kind_is_refused_with_the_reason(
 def test_a_manifest_of_another_kind_is_refused_with_the_reason(
     tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
-    shutil.copytree(DATA / "index-v3", tmp_path / "copy")
+    shutil.copytree(DATA / "index-v4", tmp_path / "copy")
     manifest = tmp_path / "copy" / "MANIFEST"
     body = json.loads(manifest.read_text()) | changes
     if "generation" not in changes:

@@ -148,7 +148,7 @@ def test_the_cipher_is_siphash_in_counter_mode(tmp_path: Path) -> None:
     segment = write(tmp_path, documents(3))
     data = Path(segment.path).read_bytes()
     magic, version, order, features, key_id, nonce = prefix(segment.path)
-    assert (magic, version, order, features) == (b"dedupSEG", 3, 0x01020304, 0)
+    assert (magic, version, order, features) == (b"dedupSEG", 4, 0x01020304, 0)
     assert key_id == segment.key_id == _core.key_id(KEY) == _core.Segment.key_id_of(segment.path)
     body = struct.unpack_from("<Q", data, len(data) - 56)[0]
     header = body - 272
@@ -220,7 +220,7 @@ def test_another_lexer_of_the_same_text_makes_another_keystream(tmp_path: Path) 
     ("offset", "value", "message"),
     [
         (0, b"dedupXXX", "is no dedup segment; expected 'dedupSEG' at byte 0"),
-        (8, struct.pack("<I", 9), "segment format version 9, this dedup reads 3; use a matching"),
+        (8, struct.pack("<I", 9), "segment format version 9, this dedup reads 3 to 4; use a m"),
         (12, struct.pack(">I", 0x01020304), "was written on a machine of another byte order"),
         (16, struct.pack("<Q", 1 << 40), "needs features 0x10000000000 that this dedup does not"),
     ],
