@@ -452,8 +452,11 @@ class Scanner {
     }
     const bool is_image = place > 0 && text_[place - 1] == '!' && !was_edited(place);
     const uint32_t start = is_image ? place - 1 : place;
-    // [](int i) is a lambda.
-    if (close == place + 1 && !is_inside_word(start, close + 3 + size)) return place + 1;
+    if (close == place + 1) {  // [](int i) is a lambda
+      const uint32_t end = close + 3 + size;
+      add(start, end, {}, is_inside_word(start, end));
+      return end;
+    }
     show(start, place + 1, {});
     scan(place + 1, close);
     if (!markup_.edits.empty() && markup_.edits.back().end > close) return close + 1;
@@ -599,9 +602,9 @@ class Scanner {
   uint32_t percent(uint32_t place) {
     const Escape escape = percent_escape(text_, place);
     // "%20s" is a format.
-    const bool is_format = escape.size == 3 && static_cast<unsigned char>(escape.shown[0]) < 'A' &&
-                           is_ascii_letter(at(place + 3)) && !word_before(text_, place) &&
-                           !was_edited(place);
+    const bool is_format =
+        escape.size == 3 && "diouxXeEfFgGcs"sv.find(at(place + 3)) != std::string_view::npos &&
+        (place == 0 || " \t\"'([|:"sv.find(text_[place - 1]) != std::string_view::npos);
     return is_format ? place + 1 : show(place, escape);
   }
 
@@ -616,10 +619,11 @@ class Scanner {
     const uint32_t end = place + escape.size;
     const bool is_row = was_edited(place) || printable_escape(text_, end).size > 0;
     const bool before = word_before(text_, place), after = word_after(text_, end);
-    const bool is_letter = escape.shown[0] < 0;
-    // x=10; is code.
-    if (!is_row && !(before && after) && !(is_letter && (before || after))) return place + 1;
-    return show(place, escape);
+    // x=10; is code, and one that is not is too little to tell by.
+    const bool counts = is_row || (before && after) || (escape.shown[0] < 0 && (before || after));
+    if (counts) return show(place, escape);
+    if (word_after(escape.text(), 0)) add(place, end, escape.text(), false);
+    return end;
   }
 
   static constexpr size_t kPlain = ~size_t{0};
