@@ -1,6 +1,8 @@
 #include "columns.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 #include <vector>
 
 #include "code_point.h"
@@ -12,7 +14,7 @@ namespace {
 constexpr uint32_t kRows = 3, kCells = 12;
 constexpr uint32_t kMostWord = 64;  // bytes of a word in a cell
 // Words of a cell, above which the line is a sentence and no row.
-constexpr uint32_t kMostWords = 4;
+constexpr uint32_t kMostWords = 4, kMostFirstWords = 2;
 
 struct Cell {
   uint32_t start, end;
@@ -23,18 +25,27 @@ struct Cell {
 bool is_blank(char byte) { return byte == ' ' || byte == '\r'; }
 bool parts(char byte) { return byte == '|' || byte == ',' || byte == ';' || byte == '\t'; }
 
-// What parts the first cell of a line from the next, or 0 if it begins like no row of a table.
+// What parts the cells of a line, or 0 if it begins like no row of a table.
 char separator_of(std::string_view line) {
   size_t at = 0;
   while (at < line.size() && is_blank(line[at])) ++at;
   if (at == line.size()) return '\0';
   if (line[at] == '|') return '|';
+  bool is_quoted = false;
   for (uint32_t words = 0, size = 0; at < line.size(); ++at) {
     const char byte = line[at];
-    if (parts(byte)) return byte;
+    if (byte == '"') is_quoted = !is_quoted;
+    if (parts(byte) && !is_quoted) {
+      // What parts cells is what they hold least often.
+      for (const char bar : {'|', '\t', ';'}) {
+        if (line.find(bar, at) != std::string_view::npos) return bar;
+      }
+      return byte;
+    }
     size = is_blank(byte) ? 0 : size + 1;
     words += size == 1;
-    if (size > kMostWord || words > kMostWords) break;
+    const bool is_code = size > 1 && (byte == '(' || byte == '=' || byte == '[' || byte == '{');
+    if (size > kMostWord || words > kMostFirstWords || is_code) break;
   }
   return '\0';
 }
@@ -83,7 +94,7 @@ class Tables {
     for (uint32_t start = 0; start < size;) {
       const size_t found = utf8_.find('\n', start);
       const uint32_t end = found == std::string_view::npos ? size : static_cast<uint32_t>(found);
-      take_line(start, end);
+      look_at_line(start, end);
       start = end + 1;
     }
     finish();
@@ -93,6 +104,22 @@ class Tables {
   }
 
  private:
+  // Of every kRows lines one is looked at, until it may be a row: no table is shorter.
+  void look_at_line(uint32_t start, uint32_t end) {
+    if (rows_ == 0 && skipped_ + 1 < kRows) {
+      skipped_starts_[skipped_++] = start;
+      return;
+    }
+    const uint32_t skipped = std::exchange(skipped_, 0);
+    if (skipped > 0) {
+      if (separator_of(utf8_.substr(start, end - start)) == '\0') return;
+      for (uint32_t i = 0; i < skipped; ++i) {
+        take_line(skipped_starts_[i], (i + 1 < skipped ? skipped_starts_[i + 1] : start) - 1);
+      }
+    }
+    take_line(start, end);
+  }
+
   void take_line(uint32_t start, uint32_t end) {
     const std::string_view line = utf8_.substr(start, end - start);
     const char separator = separator_of(line);
@@ -163,6 +190,8 @@ class Tables {
   std::vector<Cell> cells_, row_;  // of the table so far, row by row; of a line
   uint32_t rows_ = 0, width_ = 0, start_ = 0, end_ = 0;
   char separator_ = '\0';
+  std::array<uint32_t, kRows> skipped_starts_{};  // of the lines that were not looked at
+  uint32_t skipped_ = 0;
   bool has_table_ = false;
   uint32_t copied_ = 0;
   Reading reading_;

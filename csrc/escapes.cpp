@@ -174,13 +174,16 @@ Escape entity(std::string_view utf8, uint32_t at) {
     const uint32_t number = find_name(name);
     if (number < entities::count) return escape_of_name(number, size + 2);
   }
-  // Without a semicolon; the start of a longer word only if a letter is named, so that neither
-  // `&parameter` nor a query's `&copy=` is one.
+  // Without a semicolon. A letter may be the start of a word; all else ends before white space or
+  // more markup, so that neither `&parameter` nor `f(&copy, n)` nor a query's `&copy=` is one.
   for (uint32_t part = std::min(size, entities::longest_legacy); part >= 2; --part) {
     const uint32_t number = find_name(name.substr(0, part));
     if (number == entities::count || entities::values[number] >> 31 == 0) continue;
     const Escape escape = escape_of_name(number, part + 1);
-    const bool is_whole = part == size && !stands_at(utf8, at + 1 + size, '=');
+    const uint32_t end = at + 1 + size;
+    const bool is_whole =
+        part == size &&
+        (end == utf8.size() || std::string_view(" \t\r\n<&").find(utf8[end]) != utf8.npos);
     return is_whole || word_after(escape.text(), 0) ? escape : Escape{};
   }
   return {};

@@ -33,8 +33,8 @@ def render() -> str:
 // The named character references of HTML: written by generate_entities.py, and never by hand.
 //
 // Name i is bytes [begins[i], begins[i + 1]) of `names`, and names are in order. Its value has a
-// code point in the low {SECOND} bits, above them the number, from 1, of a second one, and bit 31 if the
-// semicolon may be missing.
+// code point in the low {SECOND} bits, above them the number, from 1, of a second one, and bit 31
+// if the semicolon may be missing.
 #pragma once
 
 #include <cstdint>

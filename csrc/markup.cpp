@@ -1,6 +1,7 @@
 #include "markup.h"
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 #include <string>
 
@@ -21,6 +22,17 @@ constexpr std::array<bool, 256> kIsMark = [] {
   return is_mark;
 }();
 
+constexpr uint32_t kBlock = 64;
+
+// Bit i: byte i of the block is a mark.
+uint64_t marks_of(const char* block) {
+  uint64_t marks = 0;
+  for (uint32_t i = 0; i < kBlock; ++i) {
+    marks |= uint64_t{kIsMark[static_cast<unsigned char>(block[i])]} << i;
+  }
+  return marks;
+}
+
 // How far ahead the end of something is looked for, in bytes.
 constexpr uint32_t kMostTag = 4096, kMostElement = 1 << 16, kMostAddress = 1024, kMostLabel = 256;
 constexpr uint32_t kMostName = 32, kMostArgument = 256;
@@ -28,6 +40,8 @@ constexpr uint32_t kMostName = 32, kMostArgument = 256;
 constexpr uint32_t kMostEmphasis = 80;
 // Bytes between two line ends of one string.
 constexpr uint32_t kMostLine = 400;
+// As many of them as a line of a program has.
+constexpr uint32_t kFewLineEnds = 2;
 constexpr size_t kMostOpenBraces = 64;
 
 // Sorted.
@@ -81,10 +95,7 @@ class Scanner {
 
   Markup run() {
     scan(0, size_);
-    std::erase_if(markup_.edits, [&](const Edit& edit) {
-      if (edit.awaits == 0) return false;
-      return edit.awaits == Edit::kPartner || (closed_ >> (edit.awaits - 1) & 1) == 0;
-    });
+    std::erase_if(markup_.edits, &Edit::awaits);
     return std::move(markup_);
   }
 
@@ -105,6 +116,9 @@ class Scanner {
   char at(uint32_t place) const { return place < size_ ? text_[place] : '\0'; }
   bool starts(uint32_t place, std::string_view with) const {
     return place <= size_ && text_.substr(place).starts_with(with);
+  }
+  bool ends(uint32_t place, std::string_view with) const {
+    return text_.substr(0, place).ends_with(with);
   }
   bool is_inside_word(uint32_t start, uint32_t end) const {
     return word_before(text_, start) && word_after(text_, end);
@@ -130,24 +144,29 @@ class Scanner {
 
   // ---- writing
 
-  void show(uint32_t start, uint32_t end, std::string_view shown, bool counts, uint8_t awaits = 0) {
+  void add(uint32_t start, uint32_t end, std::string_view shown, bool counts, bool awaits = false) {
     Edit edit{start, end, {}, static_cast<uint8_t>(shown.size()), counts, awaits};
     std::ranges::copy(shown, edit.shown.begin());
     markup_.edits.push_back(edit);
   }
 
   // The same, counting by what it does.
-  uint32_t show(uint32_t start, uint32_t end, std::string_view shown, uint8_t awaits = 0) {
+  uint32_t show(uint32_t start, uint32_t end, std::string_view shown, bool awaits = false) {
     const std::string_view written = text_.substr(start, end - start);
     const bool counts = std::ranges::any_of(written, is_ascii_word) ||
                         (shown.empty() && is_inside_word(start, end));
-    show(start, end, shown, counts, awaits);
+    add(start, end, shown, counts, awaits);
     return end;
   }
 
-  // The start of an edit that begins at `place`, or a byte further on if there is none.
+  // An escape, which counts if it is a letter or stands at one; where to go on.
   uint32_t show(uint32_t place, const Escape& escape) {
-    return escape.size == 0 ? place + 1 : show(place, place + escape.size, escape.text());
+    if (escape.size == 0) return place + 1;
+    const uint32_t end = place + escape.size;
+    const bool counts =
+        word_after(escape.text(), 0) || word_before(text_, place) || word_after(text_, end);
+    add(place, end, escape.text(), counts);
+    return end;
   }
 
   bool was_edited(uint32_t end) const {
@@ -156,26 +175,30 @@ class Scanner {
 
   // ---- the pass
 
-  uint32_t next_mark(uint32_t place, uint32_t end) const {
-    const char* text = text_.data();
-    const auto has_mark = [text](uint32_t from) {  // made wide by the compiler
-      constexpr uint32_t kBlock = 32;
-      unsigned char any = 0;
-      for (uint32_t i = 0; i < kBlock; ++i) {
-        const char byte = text[from + i];
-        for (const char mark : kMarks) any |= static_cast<unsigned char>(byte == mark);
+  // The first mark in [place, end), or `end`.
+  uint32_t next_mark(uint32_t place, uint32_t end) {
+    while (place < end) {
+      const uint32_t block = place / kBlock * kBlock;
+      if (block != block_) {
+        block_ = block;
+        marks_ = size_ - block >= kBlock ? marks_of(text_.data() + block) : marks_of_tail(block);
       }
-      return any != 0;
-    };
-    while (end - place >= 32 && !has_mark(place)) place += 32;
-    while (place < end && !kIsMark[static_cast<unsigned char>(text[place])]) ++place;
-    return place;
+      const uint64_t left = marks_ >> (place - block);
+      if (left != 0) return std::min(end, place + static_cast<uint32_t>(std::countr_zero(left)));
+      place = block + kBlock;
+    }
+    return end;
+  }
+
+  uint64_t marks_of_tail(uint32_t block) const {
+    std::array<char, kBlock> bytes{};
+    std::ranges::copy(text_.substr(block), bytes.begin());
+    return marks_of(bytes.data());
   }
 
   void scan(uint32_t place, uint32_t end) {
     for (place = next_mark(place, end); place < end; place = next_mark(place, end)) {
       place = std::max(undo(place), place + 1);
-      if (place >= end) break;
     }
   }
 
@@ -183,13 +206,13 @@ class Scanner {
   uint32_t undo(uint32_t place) {
     switch (text_[place]) {
       case '&':
-        return show(place, entity(text_, place));
+        return ampersand(place);
       case '<':
         return angle(place);
       case '\\':
         return backslashes(place);
       case '%':
-        return show(place, percent_escape(text_, place));
+        return percent(place);
       case '=':
         return equals(place);
       case '[':
@@ -204,6 +227,12 @@ class Scanner {
       default:
         return emphasis(place);
     }
+  }
+
+  uint32_t ampersand(uint32_t place) {
+    const Escape escape = entity(text_, place);
+    if (escape.size == 0) return place + 1;
+    return show(place, place + escape.size, escape.text());  // its name counts
   }
 
   // ---- tags
@@ -263,15 +292,30 @@ class Scanner {
     return std::nullopt;
   }
 
-  // The number of a name, from 1 to 64: two may have one, which makes a tag of one that is none.
-  static uint8_t number_of(std::string_view name) {
+  // The last opening of a name that is an edit only if it is closed; two names may share a place.
+  struct Opening {
+    std::string_view name;
+    size_t edit = 0;
+    uint32_t end = 0;
+  };
+  Opening& opening_of(std::string_view name) {
     uint32_t hash = 2166136261u;
     for (const char byte : name) hash = (hash ^ static_cast<unsigned char>(byte)) * 16777619u;
-    return static_cast<uint8_t>(1 + (hash >> 26));
+    return openings_[hash >> 26];
+  }
+  void await(std::string_view name, uint32_t end) {
+    opening_of(name) = {name, markup_.edits.size(), end};
+  }
+  // Makes an edit of the last opening of a name, if it is near enough.
+  bool close(std::string_view name, uint32_t place) {
+    Opening& opening = opening_of(name);
+    if (opening.name != name || place - opening.end > kMostElement) return false;
+    markup_.edits[opening.edit].awaits = false;
+    opening.name = {};
+    return true;
   }
 
   uint32_t element(uint32_t place, const Tag& tag, bool closes) {
-    const uint8_t number = number_of(tag.name);
     const bool is_lower =
         std::ranges::none_of(tag.name, [](char byte) { return byte >= 'A' && byte <= 'Z'; });
     const bool is_upper =
@@ -284,12 +328,14 @@ class Scanner {
     const bool is_block = holds(kBlocks, name) || is_row || is_cell;
     const bool is_known = is_named && (is_block || holds(kInlines, name));
 
-    uint8_t awaits = 0;
+    // (?<name>...) and (?P<name>...) are groups of regular expressions.
+    if (!closes && place > 1 && (ends(place, "(?") || ends(place, "(?P"))) return place + 1;
+    const bool awaits = !closes && !is_known && !is_inside_word(place, tag.end) &&
+                        tag.attributes.find('=') == std::string_view::npos;
     if (closes) {
-      closed_ |= 1ull << (number - 1);
-    } else if (!is_known && tag.attributes.find('=') == std::string_view::npos &&
-               !is_inside_word(place, tag.end)) {
-      awaits = number;
+      close(tag.name, place);
+    } else if (awaits) {
+      await(tag.name, tag.end);
     }
     uint32_t end = tag.end;
     std::string_view shown;
@@ -299,12 +345,12 @@ class Scanner {
       shown = is_cell ? (closes ? " "sv : "| "sv) : (closes ? ""sv : "\n"sv);
     } else if (is_known && is_block) {
       shown = "\n";
-    } else if (!is_known && !closes && last_closed_ == place && last_number_ == number) {
+    } else if (!is_known && !closes && last_closed_ == place && last_name_ == tag.name) {
       shown = " ";  // one item after another
     }
     if (closes) {
       last_closed_ = end;
-      last_number_ = number;
+      last_name_ = tag.name;
     } else if (is_known && is_not_displayed(name, tag.attributes)) {
       const std::string closing = "</" + std::string(tag.name);
       const uint32_t closed = find(closing, end, kMostElement);
@@ -337,19 +383,22 @@ class Scanner {
     const uint32_t least = mark == '_' || mark == '`' ? 2 : 1;
     if (count < least || count > 3) return end;
     const bool before = word_before(text_, place), after = word_after(text_, end);
-    if (!before && !after) return end;
+    const bool may_close = place > 0 && !is_space(text_[place - 1]);
+    if (!after && !may_close) return end;
     const bool is_inside = before && after;
     const size_t kind = "*~`_"sv.find(mark);
     Emphasis& other = emphases_[kind][count - 1];
-    if (before && other.is_open && place - other.end <= kMostEmphasis) {
+    if (may_close && other.is_open && place - other.end <= kMostEmphasis) {
       const std::string_view between = text_.substr(other.end, place - other.end);
+      // x**2 and y**2 are powers.
+      const bool must_touch = other.has_partner || (is_inside && other.is_inside);
       const bool is_apart = std::ranges::any_of(between, [&](char byte) {
-        return other.has_partner ? is_space(byte) : byte == '\n' || byte == '\r';
+        return must_touch ? is_space(byte) : byte == '\n' || byte == '\r';
       });
       if (!is_apart && (is_inside || other.is_inside)) {
-        markup_.edits[other.edit].awaits = 0;
+        markup_.edits[other.edit].awaits = false;
         other = {end, markup_.edits.size(), after, true, is_inside};
-        show(place, end, {}, is_inside);
+        add(place, end, {}, is_inside);
         return end;
       }
       if (!is_apart && !other.has_partner) {  // whole words, which are apart anyhow
@@ -357,8 +406,9 @@ class Scanner {
         return end;
       }
     }
-    other = {end, markup_.edits.size(), after, false, is_inside};
-    show(place, end, {}, is_inside, Edit::kPartner);
+    if (!after) return end;
+    other = {end, markup_.edits.size(), true, false, is_inside};
+    add(place, end, {}, is_inside, true);
     return end;
   }
 
@@ -368,19 +418,23 @@ class Scanner {
     if (next == '/') {
       const uint32_t end = skip_letters(place + 2);
       if (end == place + 2 || at(end) != ']' || end - place > kMostName) return place + 1;
-      closed_ |= 1ull << (number_of(text_.substr(place + 2, end - place - 2)) - 1);
-      return show(place, end + 1, {});
+      const bool is_closed = close(text_.substr(place + 2, end - place - 2), place);
+      return is_closed ? show(place, end + 1, {}) : end + 1;
     }
-    const std::string_view label = text_.substr(place + 1, kMostLabel);
-    const size_t closing = label.find_first_of("[]\n");
-    if (closing == std::string_view::npos || label[closing] != ']') return place + 1;
-    const uint32_t close = place + 1 + static_cast<uint32_t>(closing);
+    uint32_t close = place + 1;
+    const uint32_t most = std::min(size_, close + kMostLabel);
+    while (close < most && text_[close] != ']') {
+      if (text_[close] == '[' || text_[close] == '\n') return place + 1;
+      ++close;
+    }
+    if (close == most) return place + 1;
     if (at(close + 1) == '(') return link(place, close);
     const uint32_t end = skip_letters(place + 1);
     if (end == place + 1 || end - place > kMostName || (at(end) != '=' && at(end) != ']')) {
       return place + 1;
     }
-    return show(place, close + 1, {}, number_of(text_.substr(place + 1, end - place - 1)));
+    await(text_.substr(place + 1, end - place - 1), close + 1);
+    return show(place, close + 1, {}, true);
   }
 
   uint32_t link(uint32_t place, uint32_t close) {
@@ -396,8 +450,14 @@ class Scanner {
       budget_ -= std::min<uint64_t>(budget_, size);
       return place + 1;
     }
-    const uint32_t start = place > 0 && text_[place - 1] == '!' ? place - 1 : place;
-    show(was_edited(place) ? place : start, place + 1, {});
+    const bool is_image = place > 0 && text_[place - 1] == '!' && !was_edited(place);
+    const uint32_t start = is_image ? place - 1 : place;
+    if (close == place + 1) {  // [](int i) is a lambda
+      const uint32_t end = close + 3 + size;
+      add(start, end, {}, is_inside_word(start, end));
+      return end;
+    }
+    show(start, place + 1, {});
     scan(place + 1, close);
     if (!markup_.edits.empty() && markup_.edits.back().end > close) return close + 1;
     return show(close, close + 3 + size, {});
@@ -424,8 +484,8 @@ class Scanner {
     while (at(end) == '\\') ++end;
     const uint32_t pairs = (end - place) / 2;
     if (pairs > 0) {
-      const bool is_nested = "uUxnrt\"'01234567"sv.find(at(end)) != std::string_view::npos;
-      show(place, place + pairs, {}, is_nested && end < size_);
+      const bool is_nested = "uUxnrt\"01234567"sv.find(at(end)) != std::string_view::npos;
+      add(place, place + pairs, {}, is_nested && end < size_);
     }
     return (end - place) % 2 == 1 ? backslash(end - 1) : end;
   }
@@ -447,11 +507,11 @@ class Scanner {
       return show(place, end + 3, text_.substr(end + 1, 1));
     }
     if (next == '\'' || next == '`') {
-      show(place, end, text_.substr(place + 1, 1), is_inside_word(place, end));
+      add(place, end, text_.substr(place + 1, 1), is_inside_word(place, end));
       return end;
     }
     if (is_inside_word(place, end)) return show(place, end, {});
-    if (next == '"') show(place, end, "\"", false);
+    if (next == '"') add(place, end, "\"", false);
     return end;
   }
 
@@ -479,18 +539,21 @@ class Scanner {
       return brace + 1;
     }
     const bool is_shown = holds(kWrappers, name) || holds(kSeconds, name);
-    open(place, brace + 1, is_shown || word_before(text_, place) ? 0 : Edit::kPartner);
+    open(place, brace + 1, !is_shown && !word_before(text_, place));
     return brace + 1;
   }
 
   uint32_t line_end(uint32_t place) {
     const char next = text_[place + 1];
-    const bool is_near = last_line_end_ < place && place - last_line_end_ <= kMostLine;
-    const bool counts =
-        is_near &&
-        text_.substr(last_line_end_, place - last_line_end_).find('\n') == std::string_view::npos;
+    const uint32_t gap = place - last_line_end_;  // 2 in \r\n
+    if (last_line_end_ > place || gap > kMostLine ||
+        text_.substr(last_line_end_, gap).find('\n') != std::string_view::npos) {
+      line_ends_ = 0;
+    }
+    const bool counts = gap > 2 && line_ends_ >= kFewLineEnds;
+    line_ends_ += gap > 2;
     last_line_end_ = place;
-    show(place, place + 2, next == 't' ? "\t" : next == 'r' ? "\r" : "\n", counts);
+    add(place, place + 2, next == 't' ? "\t" : next == 'r' ? "\r" : "\n", counts);
     return place + 2;
   }
 
@@ -500,7 +563,7 @@ class Scanner {
     return found == std::string_view::npos ? place : place + static_cast<uint32_t>(found) + 1;
   }
 
-  void open(uint32_t start, uint32_t end, uint8_t awaits) {
+  void open(uint32_t start, uint32_t end, bool awaits) {
     if (braces_.size() == kMostOpenBraces) braces_.clear();
     braces_.push_back(markup_.edits.size());
     show(start, end, {}, awaits);
@@ -515,7 +578,7 @@ class Scanner {
       const uint32_t end = skip_letters(place + 2);
       if (holds(kDeclarations, text_.substr(place + 2, end - place - 2))) {
         const uint32_t after = end + (at(end) == ' ');
-        open(place, after, 0);
+        open(place, after, false);
         return after;
       }
     }
@@ -529,14 +592,24 @@ class Scanner {
     braces_.pop_back();
     if (edit == kPlain) return place + 1;
     Edit& opening = markup_.edits[edit];
-    if (opening.awaits != 0 && !word_after(text_, place + 1)) return place + 1;
-    opening.awaits = 0;
+    if (opening.awaits && !word_after(text_, place + 1)) return place + 1;
+    opening.awaits = false;
     return show(place, place + 1, {});
   }
 
-  // ---- mail
+  // ---- URLs and mail
+
+  uint32_t percent(uint32_t place) {
+    const Escape escape = percent_escape(text_, place);
+    // "%20s" is a format.
+    const bool is_format =
+        escape.size == 3 && "diouxXeEfFgGcs"sv.find(at(place + 3)) != std::string_view::npos &&
+        (place == 0 || " \t\"'([|:"sv.find(text_[place - 1]) != std::string_view::npos);
+    return is_format ? place + 1 : show(place, escape);
+  }
 
   uint32_t equals(uint32_t place) {
+    if (at(place + 1) == ' ') return place + 2;
     const uint32_t line = starts(place + 1, "\r\n") ? place + 3 : place + 2;
     if (at(line - 1) == '\n') {
       return is_inside_word(place, line) ? show(place, line, {}) : line;
@@ -546,22 +619,25 @@ class Scanner {
     const uint32_t end = place + escape.size;
     const bool is_row = was_edited(place) || printable_escape(text_, end).size > 0;
     const bool before = word_before(text_, place), after = word_after(text_, end);
-    const bool is_letter = escape.shown[0] < 0;
-    // x=10; is code.
-    if (!is_row && !(before && after) && !(is_letter && (before || after))) return place + 1;
-    return show(place, escape);
+    // x=10; is code, and one that is not is too little to tell by.
+    const bool counts = is_row || (before && after) || (escape.shown[0] < 0 && (before || after));
+    if (counts) return show(place, escape);
+    if (word_after(escape.text(), 0)) add(place, end, escape.text(), false);
+    return end;
   }
 
   static constexpr size_t kPlain = ~size_t{0};
 
   std::string_view text_;
   uint32_t size_;
+  uint32_t block_ = ~0u;  // where the block begins whose marks are known
+  uint64_t marks_ = 0;
   uint64_t budget_;  // bytes that may yet be looked through in vain
   Markup markup_;
-  uint64_t closed_ = 0;  // of each number whether a tag of that name is closed
+  std::array<Opening, 64> openings_;
   uint32_t last_closed_ = ~0u;
-  uint8_t last_number_ = 0;
-  uint32_t last_line_end_ = ~0u;
+  std::string_view last_name_;
+  uint32_t last_line_end_ = ~0u, line_ends_ = 0;  // line ends written on one line
   std::array<std::array<Emphasis, 3>, 4> emphases_{};
   std::vector<size_t> braces_;  // edits that opened the groups that are open, kPlain for none
 };

@@ -13,9 +13,9 @@
 //   mail        =57, and soft ends of lines within a word
 //
 // An edit *counts* if it takes letters or digits away from what is read, or joins letters: what
-// else is shown differently makes no other words. A line's end written \n counts only if another
-// stands before it on the same line, as in a text that is a string of JSON; programs write one a
-// line.
+// else is shown differently makes no other words. A line's end written \n counts only if two
+// stand before it on the same line, as in a text that is a string of JSON; programs write one a
+// line, or two.
 //
 // One pass, linear: what is looked for ahead is bounded, and in all by a multiple of the text.
 #pragma once
@@ -33,11 +33,7 @@ struct Edit {
   std::array<char, 8> shown;
   uint8_t shown_size;
   bool counts;
-  // What makes it an edit: 0 for nothing more, kPartner for the other half of a pair, else a
-  // closing tag whose name has this number.
-  uint8_t awaits;
-
-  static constexpr uint8_t kPartner = 255;
+  bool awaits;  // the other half of a pair, without which it is none
 
   std::string_view text() const { return {shown.data(), shown_size}; }
 };

@@ -61,9 +61,14 @@ Reading made_of(std::string_view utf8, const std::vector<Edit>& edits) {
   return reading;
 }
 
-std::optional<Reading> undone(std::string_view utf8) {
+enum class Undoing { shows, blanks };
+
+std::optional<Reading> undone(std::string_view utf8, Undoing undoing = Undoing::shows) {
   Markup markup = find_markup(utf8);
   if (markup.edits.size() >= kEdits) drop_lone(markup.edits);
+  if (undoing == Undoing::blanks) {
+    for (Edit& edit : markup.edits) edit.shown[0] = ' ', edit.shown_size = 1;
+  }
   std::optional<Reading> reading;
   if (markup.edits.size() >= kEdits) reading = made_of(utf8, markup.edits);
   if (markup.overrides_direction) {
@@ -103,6 +108,7 @@ std::optional<Reading> rendered(std::string_view utf8) {
   while (level < kLevels && read(undone(now()))) ++level;
   const bool has_table = read(by_columns(now()));
   if (has_table || level == kLevels) {
+    read(undone(now(), Undoing::blanks));
     if (undone(now()) || by_columns(now())) read(without_marks(now()));
   }
   return whole;
