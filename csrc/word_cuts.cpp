@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,10 +19,31 @@ constexpr uint32_t kLongest = 16;  // letters of a word; of English text 1 in 5,
 // What a word of so many letters is worth, against kSkipped for each letter that is in none. Long
 // ones are worth more than the short ones within them, but no more than a few: of strings of any
 // length one in 300 passes for a word.
-constexpr std::array<float, kLongest + 1> kWorth = {0,  -4, -2, 0.5, 3,  5,  7,  8.5, 10,
-                                                    11, 12, 12, 12,  12, 12, 12, 12};
-constexpr float kSkipped = -3;
+constexpr std::array<float, kLongest + 1> kWorth = {0, -5, -2, 0.5, 2, 4, 5, 6, 7,
+                                                    8, 8,  8,  8,   8, 8, 8, 8};
+constexpr float kSkipped = -4;
 constexpr float kKept = 2;  // more for a word that stands so in the text
+
+// More for one of the commonest words. In a vocabulary of 100,000 words seven of ten strings of
+// three letters are words too; of the shingles of five words of joined English 22 % are found again
+// without this and 63 % with it (of 10,000 words: 61 and 78 %).
+constexpr float kCommon = 4;
+constexpr std::string_view kCommonWords =
+    "the of and to in a is that it was for on are as with his they at be this from i have or by "
+    "one "
+    "had not but what all were when we there can an your which their said if do will each about "
+    "how "
+    "up out them then she many some so these would other into has more her two like him see time "
+    "could no make than first been its who now people my made over did down only way find use may "
+    "long little very after words called just where most know get through back much before go good "
+    "new our me man too any day same right look think also around came come work three must "
+    "because "
+    "does part even place well such here take why things help put years different away again off "
+    "went old number great tell men say small every found still between should home big give air "
+    "line set own under read last never us left end along while might next sound below saw "
+    "something "
+    "thought both few those always looked show large often together asked house world going want "
+    "against shall upon nothing being without though yet once am";
 
 // Letters one behind the other, without what separates them.
 struct Letters {
@@ -44,6 +67,21 @@ struct Letters {
   }
   void close() { at.push_back(static_cast<uint32_t>(text.size())); }
 };
+
+// Whether a word is one of the commonest, by the hash of it.
+bool is_common(uint64_t hash) {
+  static const auto hashes = [] {
+    std::vector<uint64_t> all;
+    for (std::string_view left = kCommonWords; !left.empty();) {
+      const size_t size = std::min(left.find(' '), left.size());
+      all.push_back(xxh3_64(left.substr(0, size)));
+      left.remove_prefix(std::min(size + 1, left.size()));
+    }
+    std::ranges::sort(all);
+    return all;
+  }();
+  return std::ranges::binary_search(hashes, hash);
+}
 
 // The best way to cut letters into words.
 class Cutter {
@@ -69,6 +107,7 @@ class Cutter {
   void look_up(const Letters& letters) {
     const size_t size = letters.size();
     words_.assign(size, 0);
+    common_.assign(size, 0);
     for (size_t from = 0; from < size; from += kSegment) {
       const size_t to = std::min(size, from + kSegment);
       if (to - from > 3 * kSample) {
@@ -100,15 +139,19 @@ class Cutter {
             xxh3_64(letters.text.data() + letters.at[i], letters.at[i + length] - letters.at[i]));
       }
     }
-    vocabulary_.key().all(hashes_, hashes_.data());
-    const uint64_t* hash = hashes_.data();
+    keyed_.resize(hashes_.size());
+    vocabulary_.key().all(hashes_, keyed_.data());
+    size_t next = 0;
     for (size_t i = from; i < to; ++i) {
       const size_t longest = std::min<size_t>(kLongest, letters.size() - i);
-      uint32_t words = 0;
-      for (size_t length = 1; length <= longest; ++length) {
-        words |= static_cast<uint32_t>(vocabulary_.holds(*hash++)) << length;
+      uint32_t words = 0, common = 0;
+      for (size_t length = 1; length <= longest; ++length, ++next) {
+        if (!vocabulary_.holds(keyed_[next])) continue;
+        words |= 1u << length;
+        if (is_common(hashes_[next])) common |= 1u << length;
       }
       words_[i] = words;
+      common_[i] = common;
     }
   }
 
@@ -136,14 +179,15 @@ class Cutter {
         if (i + size > to) break;
         const bool kept = size > 1 && letters.begins[i] && piece == i + size &&
                           (piece == letters.size() || letters.begins[piece]);
-        reach(i + size, score_[i] + kWorth[size] + (kept ? kKept : 0), static_cast<uint8_t>(size));
+        const float worth = kWorth[size] + (common_[i] >> size & 1) * kCommon + kept * kKept;
+        reach(i + size, score_[i] + worth, static_cast<uint8_t>(size));
       }
     }
   }
 
   const Vocabulary& vocabulary_;
-  std::vector<uint64_t> hashes_;
-  std::vector<uint32_t> words_;
+  std::vector<uint64_t> hashes_, keyed_;
+  std::vector<uint32_t> words_, common_;
   std::vector<float> score_;
   std::vector<uint8_t> back_;
 };
@@ -162,9 +206,9 @@ struct Candidate {
   std::vector<std::pair<std::string, Span>> words;  // none if it stays as it is
 };
 
-// Of a streak: letters in words of four and more, less those that are in none.
-constexpr double kLeast = 14;
-constexpr uint32_t kNear = 4;  // bytes
+// Of a streak: six words of five letters, or twenty as a text has them are twice as many.
+constexpr double kLeast = 20;
+constexpr uint32_t kNear = 4;   // bytes
 constexpr uint32_t kGap = 40;   // bytes: at every third word spaced one comes sooner in most cases
 constexpr uint32_t kName = 20;  // letters of a piece from where it can't be a name in code
 
@@ -283,10 +327,12 @@ class Recutter {
     }
   }
 
+  // What a word of so many letters says for it that this is how the letters are to be read; by
+  // chance short ones are found, and long ones too seldom to make up for the letters between them.
   static double value(size_t letters, bool is_word) {
-    const auto size = static_cast<double>(letters);
-    if (!is_word) return -2 * size;
-    return letters >= 4 ? size : letters == 3 ? 1 : -0.5;
+    constexpr std::array<double, 7> kValue = {0, -2, -1, 0, 2, 4, 5};
+    if (!is_word) return -2 * static_cast<double>(letters);
+    return kValue[std::min(letters, kValue.size() - 1)];
   }
 
   void add(Candidate unit, size_t from, size_t to, size_t words) {
@@ -358,33 +404,46 @@ class Suspicion {
       : text_(text), vocabulary_(vocabulary), cutter_(vocabulary) {}
 
   bool arises() {
-    uint32_t singles = 0, shorts = 0, since = 0, length = 0;
-    int longs = 0;
-    for (uint32_t at = 0; at <= text_.size(); ++at) {
-      // Bytes beyond ASCII count as letters, two of them as one: what they are is seen later.
-      const uint8_t byte = at < text_.size() ? static_cast<uint8_t>(text_[at]) : ' ';
-      if (is_ascii_letter(static_cast<char>(byte)) || byte >= 0x80 || byte == '\'') {
-        ++length;
-        continue;
-      }
-      if (length == 0) continue;
-      if (length >= kLong && is_letters(at - length, at)) return true;
-      singles = length == 1 ? singles + 1 : 0;
-      shorts = length <= 2 ? shorts + 1 : 0;
-      if (singles == kSingles || shorts == kShorts) return true;
-      longs = length >= 7 ? longs + 1 : length <= 4 ? std::max(0, longs - 1) : longs;
-      length = 0;
-      ++since;
-      if ((longs >= kLongs && since >= kSampled) || since >= kEvery) {
-        if (hides(at)) return true;
-        since = 0;
-        longs = 0;
+    uint32_t from = 0;  // where the word that is read begins
+    const auto size = static_cast<uint32_t>(text_.size());
+    for (uint32_t block = 0; block < size; block += 8) {
+      uint32_t others = ~letter_mask(text_.substr(block, 8)) & 0xFF;
+      for (; others != 0; others &= others - 1) {
+        const uint32_t at = block + static_cast<uint32_t>(std::countr_zero(others));
+        if (at > from && ends(from, std::min(at, size))) return true;
+        from = at + 1;
       }
     }
-    return false;
+    return from < size && ends(from, size);
   }
 
  private:
+  // Of up to eight bytes, those that are letters, a bit each. Bytes beyond ASCII count: what they
+  // are is seen later.
+  static uint32_t letter_mask(std::string_view bytes) {
+    constexpr uint64_t kEach = 0x0101010101010101, kHigh = 0x80 * kEach;
+    uint64_t word = 0;
+    std::memcpy(&word, bytes.data(), bytes.size());
+    const uint64_t small = (word | 0x20 * kEach) & ~kHigh;
+    const uint64_t from_a = small + (0x80 - 'a') * kEach, behind_z = small + (0x7F - 'z') * kEach;
+    const uint64_t letters = ((from_a & ~behind_z) | word) & kHigh;
+    return static_cast<uint32_t>((letters >> 7) * 0x0102040810204080 >> 56);
+  }
+
+  // Counts the word at [from, to); whether it, with those before, is suspicious.
+  bool ends(uint32_t from, uint32_t to) {
+    const uint32_t length = to - from;
+    singles_ = length == 1 ? singles_ + 1 : 0;
+    shorts_ = length <= 2 ? shorts_ + 1 : 0;
+    longs_ = length >= 7 ? longs_ + 1 : length <= 4 && longs_ > 0 ? longs_ - 1 : longs_;
+    ++since_;
+    if (length >= kLong && is_letters(from, to)) return true;
+    if (singles_ >= kSingles || shorts_ >= kShorts) return true;
+    if (since_ < kEvery && (longs_ < kLongs || since_ < kSampled)) return false;
+    since_ = longs_ = 0;
+    return hides(to);
+  }
+
   bool is_letters(uint32_t from, uint32_t to) const {
     uint32_t letters = 0;
     for (uint32_t at = from; at < to; ++at) letters += (text_[at] & 0xC0) != 0x80;
@@ -424,7 +483,7 @@ class Suspicion {
 
   static constexpr uint32_t kSingles = 4, kShorts = 8;  // in a row
   static constexpr uint32_t kLong = 20;                 // letters of a word
-  static constexpr int kLongs = 4;                      // words of 7 letters more than of up to 4
+  static constexpr uint32_t kLongs = 4;                 // words of 7 letters more than of up to 4
   static constexpr uint32_t kSampled = 4, kEvery = 24;
 
   std::string_view text_;
@@ -432,6 +491,7 @@ class Suspicion {
   Cutter cutter_;
   Letters letters_;
   std::string sample_;
+  uint32_t singles_ = 0, shorts_ = 0, longs_ = 0, since_ = 0;
   std::vector<uint8_t> sizes_;
 };
 
