@@ -209,7 +209,8 @@ struct Candidate {
 // Of a streak: six words of five letters, or twenty as a text has them are twice as many.
 constexpr double kLeast = 20;
 constexpr uint32_t kNear = 4;   // bytes
-constexpr uint32_t kGap = 40;   // bytes: at every third word spaced one comes sooner in most cases
+constexpr uint32_t kGap = 60;   // bytes: at every third word spaced one comes sooner in most cases
+constexpr size_t kSpaced = 8;   // letters from where on they were spaced on purpose
 constexpr uint32_t kName = 20;  // letters of a piece from where it can't be a name in code
 
 class Recutter {
@@ -217,10 +218,18 @@ class Recutter {
   Recutter(std::string_view text, const Vocabulary& vocabulary)
       : text_(text), vocabulary_(vocabulary), cutter_(vocabulary) {}
 
-  std::optional<Reading> read() {
+  // Reads the text, which begins at `base` of the whole one, of which `reading` has what is before
+  // `done`.
+  void read(uint32_t base, std::string_view whole, std::optional<Reading>& reading,
+            uint32_t& done) {
     find_pieces();
     for (size_t at = 0; at < pieces_.size();) {
       const size_t from = at;
+      at = take_spaced(at);
+      if (at > from || vocabulary_.empty()) {
+        at = std::max(at, from + 1);
+        continue;
+      }
       at = stretch_end(at);
       if (at == from) {
         ++at;
@@ -228,7 +237,7 @@ class Recutter {
       }
       take(from, at);
     }
-    return recut();
+    recut(base, whole, reading, done);
   }
 
  private:
@@ -274,6 +283,51 @@ class Recutter {
       at = end;
     }
     close();
+  }
+
+  // Letters that stand alone, with gaps between words that are wider than those between letters:
+  // takes the run of them that begins with piece `at` and returns where it ends, or `at`.
+  size_t take_spaced(size_t at) {
+    size_t end = at;
+    while (end < pieces_.size() && pieces_[end].letters == 1 && !pieces_[end].is_barrier) ++end;
+    if (end - at < kSpaced) return at;
+    const auto gap = [&](size_t i) {  // before piece i
+      return text_.substr(pieces_[i - 1].end, pieces_[i].start - pieces_[i - 1].end);
+    };
+    std::string_view narrow = gap(at + 1);
+    for (size_t i = at + 2; i < end; ++i) {
+      if (gap(i).size() < narrow.size()) narrow = gap(i);
+    }
+    const bool has_space = narrow.find_first_of(" \t\n") != narrow.npos;
+    const auto is_wide = [&](size_t i) {
+      return gap(i).size() > narrow.size() ||
+             (!has_space && gap(i).find_first_of(" \t\n") != narrow.npos);
+    };
+    const size_t before = candidates_.size();
+    size_t known = 0;
+    bool exact = true;  // one sign between letters, white space between words
+    for (size_t from = at; from < end;) {
+      size_t to = from + 1;
+      while (to < end && !is_wide(to)) ++to;
+      exact &= to == end || gap(to).find_first_of(" \t\n") != narrow.npos;
+      for (size_t i = from + 1; i < to; ++i) exact &= gap(i) == narrow;
+      gather(from, to);
+      const bool is_word = vocabulary_.knows(letters_.text);
+      const auto letters = letters_.size();
+      known += is_word * letters;
+      Candidate unit{pieces_[from].start, pieces_[to - 1].end, 0, {}};
+      unit.score = vocabulary_.empty() ? kLeast : is_word ? value(letters, true) : -1;
+      unit.words.emplace_back(letters_.text, Span{unit.start, unit.end});
+      candidates_.push_back(std::move(unit));
+      from = to;
+    }
+    const size_t words = candidates_.size() - before, letters = end - at;
+    const bool is_likely = vocabulary_.empty()
+                               ? exact && words > 1 && 2 * words <= letters && letters <= 9 * words
+                               : 2 * known >= letters;
+    if (is_likely) return end;
+    candidates_.resize(before);
+    return at;
   }
 
   // Where the stretch that begins with piece `at` ends: one of odd pieces, of which no more than
@@ -338,6 +392,7 @@ class Recutter {
   void add(Candidate unit, size_t from, size_t to, size_t words) {
     unit.start = pieces_[from].start;
     unit.end = pieces_[to - 1].end;
+    if (words == 1 && unit.words.size() == 1 && to - from >= 4) unit.score *= 2;
     if (unit.words.size() == 1 && to - from == 1) {
       if (words == 1 && !is_odd(pieces_[from])) return;
       unit.words.clear();  // a piece as it was
@@ -363,28 +418,27 @@ class Recutter {
     letters_.close();
   }
 
-  std::optional<Reading> recut() const {
-    std::optional<Reading> reading;
-    uint32_t done = 0;
-    const auto belongs = [](const Candidate& one) { return one.score > -1 && !one.words.empty(); };
+  void recut(uint32_t base, std::string_view whole, std::optional<Reading>& reading,
+             uint32_t& done) const {
+    const auto belongs = [](const Candidate& one) { return one.score >= -2 && !one.words.empty(); };
     each_streak(candidates_, kLeast, kGap, kNear, belongs, [&](size_t from, size_t to) {
-      if (!reading) reading.emplace();
       for (size_t i = from; i < to; ++i) {
         const Candidate& candidate = candidates_[i];
         if (candidate.words.empty()) continue;
-        reading->copy(text_, done, candidate.start);
-        for (size_t k = 0; k < candidate.words.size(); ++k) {
-          const auto& [word, span] = candidate.words[k];
-          const auto start = static_cast<uint32_t>(span.start);
-          if (k > 0)
-            reading->put(" ", static_cast<uint32_t>(candidate.words[k - 1].second.end), start);
-          reading->put(word, start, static_cast<uint32_t>(span.end));
+        if (!reading) reading.emplace();
+        reading->copy(whole, done, base + candidate.start);
+        done = base + candidate.start;
+        for (const auto& [word, span] : candidate.words) {
+          const auto start = base + static_cast<uint32_t>(span.start);
+          if (done < start || &word != &candidate.words.front().first) {
+            reading->put(" ", done, start);
+          }
+          done = base + static_cast<uint32_t>(span.end);
+          reading->put(word, start, done);
         }
-        done = candidate.end;
+        done = base + candidate.end;
       }
     });
-    if (reading) reading->copy(text_, done, static_cast<uint32_t>(text_.size()));
-    return reading;
   }
 
   std::string_view text_;
@@ -452,6 +506,7 @@ class Suspicion {
 
   // Whether the words before `at` are none, and others are in their letters.
   bool hides(uint32_t at) {
+    if (vocabulary_.empty()) return false;
     letters_.clear();
     uint32_t words = 0, unknown = 0;
     std::string word;
@@ -495,11 +550,33 @@ class Suspicion {
   std::vector<uint8_t> sizes_;
 };
 
+// A text is read in blocks, so that what is odd somewhere in it costs little elsewhere.
+constexpr size_t kBlock = 4096;
+
+// Where the block that begins at `at` ends: at white space if there is any before it is twice as
+// long, else at a character.
+size_t block_end(std::string_view text, size_t at) {
+  if (text.size() - at <= 2 * kBlock) return text.size();
+  const size_t space = text.find_first_of(" \t\n", at + kBlock);
+  size_t end = std::min(space == text.npos ? text.size() : space + 1, at + 2 * kBlock);
+  while (end < text.size() && (text[end] & 0xC0) == 0x80) --end;
+  return end;
+}
+
 }  // namespace
 
 std::optional<Reading> with_words_cut(std::string_view utf8, const Vocabulary& vocabulary) {
-  if (vocabulary.empty() || !Suspicion(utf8, vocabulary).arises()) return std::nullopt;
-  return Recutter(utf8, vocabulary).read();
+  std::optional<Reading> reading;
+  uint32_t done = 0;
+  for (size_t at = 0; at < utf8.size();) {
+    const std::string_view block = utf8.substr(at, block_end(utf8, at) - at);
+    if (Suspicion(block, vocabulary).arises()) {
+      Recutter(block, vocabulary).read(static_cast<uint32_t>(at), utf8, reading, done);
+    }
+    at += block.size();
+  }
+  if (reading) reading->copy(utf8, done, static_cast<uint32_t>(utf8.size()));
+  return reading;
 }
 
 }  // namespace dedup
