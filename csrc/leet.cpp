@@ -17,10 +17,9 @@ struct Sign {
   std::string_view letters;
 };
 constexpr Sign kSigns[] = {
-    {'0', "o"},  {'1', "il"}, {'2', "z"},  {'3', "e"},  {'4', "a"}, {'5', "s"},
-    {'6', "gb"}, {'7', "t"},  {'8', "b"},  {'9', "gq"}, {'@', "a"}, {'$', "s"},
-    {'!', ".i"}, {'|', "li"}, {'+', "t."}, {'(', ".c"}, {')', "."}, {'<', ".c"},
-    {'{', ".c"}, {'[', ".c"}, {'#', ".h"}, {'^', "a."}, {'?', "."}, {'%', "x"},
+    {'0', "o"},  {'1', "il"}, {'2', "z"},  {'3', "e"},  {'4', "a"},  {'5', "s"},  {'6', "gb"},
+    {'7', "t"},  {'8', "b"},  {'9', "gq"}, {'@', "a"},  {'$', "s"},  {'!', ".i"}, {'|', "li"},
+    {'+', "t."}, {'(', ".c"}, {')', "."},  {'#', ".h"}, {'^', "a."}, {'?', "."},  {'%', "x"},
 };
 
 enum Class : uint8_t { kOther, kLetter, kDigit, kMark, kApostrophe };
@@ -136,6 +135,7 @@ class Respeller {
     }
     for (const char letter : letters(at)) {
       if (tries_ > kTries) return false;
+      if (text_[at] == '(' && at != start) return false;  // a call, in code
       if (letter == '.') {
         if (at != start && at + 1 != end) continue;
         if (walk(at + 1, start, end)) return true;

@@ -198,6 +198,8 @@ struct Piece {
   bool is_known;
   bool is_barrier;  // holds digits, or is a character that is a word
   bool is_camel;    // has a capital behind a small letter, as names in code do
+  bool is_apart;    // a sign of code stands before it
+  bool is_scrap;    // one of many as short as are no words side by side
 };
 
 struct Candidate {
@@ -208,10 +210,12 @@ struct Candidate {
 
 // Of a streak: six words of five letters, or twenty as a text has them are twice as many.
 constexpr double kLeast = 20;
-constexpr uint32_t kNear = 4;   // bytes
-constexpr uint32_t kGap = 60;   // bytes: at every third word spaced one comes sooner in most cases
-constexpr size_t kSpaced = 8;   // letters from where on they were spaced on purpose
-constexpr uint32_t kName = 20;  // letters of a piece from where it can't be a name in code
+constexpr uint32_t kNear = 4;  // bytes
+constexpr uint32_t kGap = 60;  // bytes: at every third word spaced one comes sooner in most cases
+constexpr size_t kScraps = 8;  // pieces of up to two letters in a row
+constexpr size_t kSpaced = 8;  // letters from where on they were spaced on purpose
+constexpr std::string_view kCodeSigns = "=(){}[]<>_;&|\\/#";
+constexpr uint32_t kName = 32;  // letters of a piece from where it can't be a name in code
 
 class Recutter {
  public:
@@ -241,12 +245,14 @@ class Recutter {
   }
 
  private:
-  static bool is_odd(const Piece& piece) { return !piece.is_known || piece.letters == 1; }
+  static bool is_odd(const Piece& piece) {
+    return !piece.is_known || piece.letters == 1 || piece.is_scrap;
+  }
 
   void find_pieces() {
     std::string word;
     Piece piece{};
-    bool open = false, was_small = false;
+    bool open = false, was_small = false, is_apart = false;
     const auto close = [&] {
       if (open) {
         piece.is_known = !piece.is_barrier && vocabulary_.knows(word);
@@ -260,10 +266,14 @@ class Recutter {
       const uint32_t end = at + character.size;
       if (letter.kind == unicode::own_word || letter.kind == unicode::separator) {
         close();
-        if (letter.kind == unicode::own_word) pieces_.push_back({at, end, 1, false, true, false});
+        is_apart |= character.point < 0x80 &&
+                    kCodeSigns.find(static_cast<char>(character.point)) != kCodeSigns.npos;
+        if (letter.kind == unicode::own_word)
+          pieces_.push_back({at, end, 1, false, true, false, false, false});
       } else if (letter.kind == unicode::word) {
         if (!open) {
-          piece = {at, end, 0, false, false, false};
+          piece = {at, end, 0, false, false, false, is_apart, false};
+          is_apart = false;
           word.clear();
           open = true;
           was_small = false;
@@ -283,6 +293,13 @@ class Recutter {
       at = end;
     }
     close();
+    for (size_t from = 0, at = 0; at <= pieces_.size(); ++at) {
+      if (at < pieces_.size() && !pieces_[at].is_barrier && pieces_[at].letters <= 2) continue;
+      if (at - from >= kScraps) {
+        for (size_t i = from; i < at; ++i) pieces_[i].is_scrap = true;
+      }
+      from = at + 1;
+    }
   }
 
   // Letters that stand alone, with gaps between words that are wider than those between letters:
@@ -336,12 +353,16 @@ class Recutter {
     const auto odd = [&](size_t i) {
       return i < pieces_.size() && !pieces_[i].is_barrier && is_odd(pieces_[i]);
     };
-    if (!odd(at) && !(is_short(at) && odd(at + 1))) return at;
+    if (!odd(at) && !(is_short(at) && odd(at + 1) && !pieces_[at + 1].is_apart)) return at;
     size_t end = at;
     for (size_t i = at; i < pieces_.size() && !pieces_[i].is_barrier && i <= end + 2; ++i) {
+      // But letters that stand alone may be divided by any sign.
+      const bool alone = i > at && pieces_[i].letters == 1 && pieces_[i - 1].letters == 1;
+      if (i > at && pieces_[i].is_apart && !alone) break;
       if (odd(i)) end = i + 1;
     }
-    return end + (end < pieces_.size() && is_short(end) ? 1 : 0);
+    const bool follows = end < pieces_.size() && is_short(end) && !pieces_[end].is_apart;
+    return end + follows;
   }
 
   bool is_short(size_t at) const { return !pieces_[at].is_barrier && pieces_[at].letters <= 3; }
@@ -493,7 +514,7 @@ class Suspicion {
     ++since_;
     if (length >= kLong && is_letters(from, to)) return true;
     if (singles_ >= kSingles || shorts_ >= kShorts) return true;
-    if (since_ < kEvery && (longs_ < kLongs || since_ < kSampled)) return false;
+    if (since_ < every_ && (longs_ < kLongs || 4 * since_ < every_)) return false;
     since_ = longs_ = 0;
     return hides(to);
   }
@@ -524,7 +545,7 @@ class Suspicion {
       sample_.insert(0, word);
     }
     const std::string letters = std::exchange(sample_, {});
-    if (unknown + 1 < kSampled || letters.size() > 4 * kLong) return false;
+    if (2 * unknown < kSampled || letters.size() > 4 * kLong) return false;
     for (const char letter : letters) letters_.add({&letter, 1}, 0, 0, false);
     letters_.close();
     cutter_.cut(letters_, sizes_);
@@ -533,20 +554,21 @@ class Suspicion {
       in_words += size >= 4 ? size : 0;
       skipped += size == 0;
     }
+    every_ = std::min(2 * every_, kSeldom);  // a text of unknown words is asked less and less
     return 4 * skipped <= letters.size() && 3 * in_words >= letters.size();
   }
 
   static constexpr uint32_t kSingles = 4, kShorts = 8;  // in a row
   static constexpr uint32_t kLong = 20;                 // letters of a word
   static constexpr uint32_t kLongs = 4;                 // words of 7 letters more than of up to 4
-  static constexpr uint32_t kSampled = 4, kEvery = 24;
+  static constexpr uint32_t kSampled = 4, kEvery = 24, kSeldom = 96;
 
   std::string_view text_;
   const Vocabulary& vocabulary_;
   Cutter cutter_;
   Letters letters_;
   std::string sample_;
-  uint32_t singles_ = 0, shorts_ = 0, longs_ = 0, since_ = 0;
+  uint32_t singles_ = 0, shorts_ = 0, longs_ = 0, since_ = 0, every_ = kEvery;
   std::vector<uint8_t> sizes_;
 };
 
