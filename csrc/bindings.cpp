@@ -408,6 +408,7 @@ void bind_tokens(py::module_& module) {
 // ---- readings (reading.h, vocabulary.h) ---------------------------------------------------------
 
 dedup::Vocabulary vocabulary(const std::vector<py::object>& words) {
+  if (words.empty()) return {};
   dedup::Vocabulary made(dedup::TokenKey{}, words.size());
   for (const py::object& word : words) {
     for (const std::string& token : dedup::normalised_tokens(utf8(word))) {

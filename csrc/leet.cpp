@@ -17,10 +17,9 @@ struct Sign {
   std::string_view letters;
 };
 constexpr Sign kSigns[] = {
-    {'0', "o"},  {'1', "il"}, {'2', "z"},  {'3', "e"},  {'4', "a"}, {'5', "s"},
-    {'6', "gb"}, {'7', "t"},  {'8', "b"},  {'9', "gq"}, {'@', "a"}, {'$', "s"},
-    {'!', ".i"}, {'|', "li"}, {'+', "t."}, {'(', ".c"}, {')', "."}, {'<', ".c"},
-    {'{', ".c"}, {'[', ".c"}, {'#', ".h"}, {'^', "a."}, {'?', "."}, {'%', "x"},
+    {'0', "o"},  {'1', "il"}, {'2', "z"},  {'3', "e"},  {'4', "a"},  {'5', "s"},  {'6', "gb"},
+    {'7', "t"},  {'8', "b"},  {'9', "gq"}, {'@', "a"},  {'$', "s"},  {'!', ".i"}, {'|', "li"},
+    {'+', "t."}, {'(', ".c"}, {')', "."},  {'#', ".h"}, {'^', "a."}, {'?', "."},  {'%', "x"},
 };
 
 enum Class : uint8_t { kOther, kLetter, kDigit, kMark, kApostrophe };
@@ -52,8 +51,9 @@ struct Candidate {
 
 constexpr size_t kLongest = 32;  // bytes of a word
 constexpr uint32_t kTries = 12;  // words looked up for one: each is known by chance in 1 of 300
-// Of a streak: three words of four letters and more, in which a third may be unknown.
-constexpr double kLeast = 5, kLong = 2, kShort = 1, kUnknown = -2;
+// Of a streak: two words of five letters and more, or four of four, and more if others make none.
+constexpr double kLeast = 4, kLong = 2, kMiddling = 1, kShort = 0.5, kUnknown = -2;
+constexpr size_t kFewest = 2;               // signs in one
 constexpr uint32_t kGap = 100, kNear = 12;  // bytes
 
 class Respeller {
@@ -100,7 +100,8 @@ class Respeller {
     if (!knows(start, end) && walk(start, start, end)) found.word = word_;
     if (has_letters && !is_plain) {
       const size_t size = found.word.size();
-      found.score = size >= 4                     ? kLong
+      found.score = size >= 5                     ? kLong
+                    : size == 4                   ? kMiddling
                     : size == 3                   ? kShort
                     : size > 0 || end - start < 3 ? 0
                                                   : kUnknown;
@@ -134,6 +135,7 @@ class Respeller {
     }
     for (const char letter : letters(at)) {
       if (tries_ > kTries) return false;
+      if (text_[at] == '(' && at != start) return false;  // a call, in code
       if (letter == '.') {
         if (at != start && at + 1 != end) continue;
         if (walk(at + 1, start, end)) return true;
@@ -173,14 +175,19 @@ class Respeller {
 
 // Whether there are as many digits and signs as a streak needs; most texts are passed here.
 bool has_signs(std::string_view text) {
+  constexpr size_t kBlock = 64;  // so many bytes are counted at once
   size_t signs = 0;
-  for (const char byte : text) {
-    const auto value = static_cast<uint8_t>(byte);
-    signs += static_cast<uint8_t>(value - '0') < 10 ||
-             (value < 0x2C && value > 0x20 && value != '"' && value != '\'') || value == '@' ||
-             value == '|' || value == '<';
+  for (size_t at = 0; at < text.size() && signs < kFewest; at += kBlock) {
+    const std::string_view block = text.substr(at, kBlock);
+    uint8_t found = 0;
+    for (const char byte : block) {
+      const bool is_digit = static_cast<uint8_t>(byte - '0') < 10;
+      found += static_cast<uint8_t>(is_digit | (byte == '@') | (byte == '$') | (byte == '!') |
+                                    (byte == '|') | (byte == '+') | (byte == '('));
+    }
+    signs += found;
   }
-  return signs >= 3;
+  return signs >= kFewest;
 }
 
 }  // namespace

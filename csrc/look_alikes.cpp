@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <string>
 
 #include "letters.h"
@@ -50,19 +51,28 @@ class Respeller {
       : text_(text), vocabulary_(vocabulary) {}
 
   std::optional<Reading> read() {
-    size_t at = 0;
-    while (at < text_.size()) {
-      // ASCII is passed over; a word that goes on beyond it is read from its start.
+    for (size_t at = ascii_end(0); at < text_.size(); at = ascii_end(at)) {
+      // A word that goes on beyond ASCII is read from its start.
       size_t word = at;
-      for (; at < text_.size() && static_cast<uint8_t>(text_[at]) < 0x80; ++at) {
-        if (!is_ascii_letter(text_[at]) && text_[at] != '\'') word = at + 1;
-      }
-      if (at < text_.size()) at = take(word);
+      while (word > done_ && (is_ascii_letter(text_[word - 1]) || text_[word - 1] == '\'')) --word;
+      at = done_ = take(word);
     }
     return respelled();
   }
 
  private:
+  size_t ascii_end(size_t at) const {
+    while (at + 8 <= text_.size() && (read64(at) & 0x8080808080808080) == 0) at += 8;
+    while (at < text_.size() && static_cast<uint8_t>(text_[at]) < 0x80) ++at;
+    return at;
+  }
+
+  uint64_t read64(size_t at) const {
+    uint64_t word;
+    std::memcpy(&word, text_.data() + at, sizeof word);
+    return word;
+  }
+
   // Reads the token at `at`, if one is there; returns where to go on.
   size_t take(size_t at) {
     Token token;
@@ -187,6 +197,7 @@ class Respeller {
   std::string_view text_;
   const Vocabulary& vocabulary_;
   std::vector<Candidate> candidates_;
+  size_t done_ = 0;  // tokens up to there are read
 };
 
 }  // namespace
