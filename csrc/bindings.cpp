@@ -417,7 +417,24 @@ dedup::Vocabulary vocabulary(const std::vector<py::object>& words) {
   return made;
 }
 
-// One stage's reading of a text: its own text, and its runs, a row each.
+// A reading's own text, and its runs, a row each.
+py::object shown(const std::optional<dedup::Reading>& reading) {
+  if (!reading) return py::none();
+  Array<std::uint32_t> runs({reading->runs().size(), std::size_t{5}});
+  auto rows = runs.mutable_unchecked<2>();
+  for (std::size_t i = 0; i < reading->runs().size(); ++i) {
+    const auto row = static_cast<py::ssize_t>(i);
+    const dedup::Reading::Run& run = reading->runs()[i];
+    rows(row, 0) = run.at;
+    rows(row, 1) = run.size;
+    rows(row, 2) = run.start;
+    rows(row, 3) = run.end;
+    rows(row, 4) = run.copied;
+  }
+  return py::make_tuple(py::str(reading->text()), runs);
+}
+
+// One stage's reading of a text.
 py::object read_as(const std::string& stage, const py::object& text,
                    const dedup::Vocabulary& vocabulary) {
   const std::string_view bytes = utf8(text);
@@ -438,19 +455,7 @@ py::object read_as(const std::string& stage, const py::object& text,
       throw dedup::ArgumentError("no stage of reading is called " + stage);
     }
   }
-  if (!reading) return py::none();
-  Array<std::uint32_t> runs({reading->runs().size(), std::size_t{5}});
-  auto rows = runs.mutable_unchecked<2>();
-  for (std::size_t i = 0; i < reading->runs().size(); ++i) {
-    const auto row = static_cast<py::ssize_t>(i);
-    const dedup::Reading::Run& run = reading->runs()[i];
-    rows(row, 0) = run.at;
-    rows(row, 1) = run.size;
-    rows(row, 2) = run.start;
-    rows(row, 3) = run.end;
-    rows(row, 4) = run.copied;
-  }
-  return py::make_tuple(py::str(reading->text()), runs);
+  return shown(reading);
 }
 
 void bind_readings(py::module_& module) {
@@ -1124,6 +1129,18 @@ void bind_index(py::module_& module) {
             const std::string_view bytes = utf8(text);
             const py::gil_scoped_release release;
             return searcher.is_disguised(bytes);
+          },
+          "text"_a)
+      .def(
+          "sifted",
+          [](const dedup::Searcher& searcher, const py::object& text) {
+            const std::string_view bytes = utf8(text);
+            std::optional<dedup::Reading> reading;
+            {
+              const py::gil_scoped_release release;
+              reading = searcher.sifted(bytes);
+            }
+            return shown(reading);
           },
           "text"_a)
       .def(

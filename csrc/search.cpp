@@ -11,6 +11,7 @@
 
 #include "error.h"
 #include "lex.h"
+#include "sifting.h"
 
 namespace dedup {
 
@@ -295,11 +296,7 @@ std::vector<Match> Searcher::search_text(std::string_view text, const Supply* su
   if (tokens.hashes.size() >= 0xFFFFFFF0) {
     throw ArgumentError("search: the query has over 2^32 tokens; cut it");
   }
-  Query words;
-  words.text = text;
-  words.starts = &tokens.starts;
-  words.ends = &tokens.ends;
-  key_tokens(tokens, key_, words.sequence);
+  Query words = words_of(text, tokens);
   add_bands(words, schemes_[kTextView]);
   if (supply) mark_supplied(words, supply->words);
   search_view(words, matches, trace);
@@ -333,6 +330,26 @@ std::vector<Match> Searcher::search_text(std::string_view text, const Supply* su
   }
   sort_by_place(matches);
   return matches;
+}
+
+Query Searcher::words_of(std::string_view text, const Tokens& tokens) const {
+  Query words;
+  words.text = text;
+  words.starts = &tokens.starts;
+  words.ends = &tokens.ends;
+  key_tokens(tokens, key_, words.sequence);
+  return words;
+}
+
+std::optional<Reading> Searcher::sifted(std::string_view text) const {
+  Tokens tokens;
+  tokenize(text, tokens);
+  return sifted(words_of(text, tokens));
+}
+
+std::optional<Reading> Searcher::sifted(const Query& words) const {
+  std::call_once(ordered_, [&] { order_.emplace(segments_); });
+  return dedup::sifted(words, segments_, dead_, *order_);
 }
 
 void Searcher::search_view(Query& query, std::vector<Match>& matches, Trace* trace) const {

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,6 +24,7 @@
 #include "renaming.h"
 #include "segment.h"
 #include "trace.h"
+#include "word_order.h"
 
 namespace dedup {
 
@@ -96,8 +98,14 @@ class Searcher {
   // The words of what is protected.
   const Vocabulary& vocabulary() const { return vocabulary_; }
 
+  // The words of protected texts between which others were put (sifting.h). Throws as search().
+  std::optional<Reading> sifted(std::string_view query) const;
+
  private:
   struct Passage;
+  // The words of a text, keyed. `tokens` outlives it.
+  Query words_of(std::string_view text, const Tokens& tokens) const;
+  std::optional<Reading> sifted(const Query& words) const;
   void add_supply(std::string_view prompt, bool is_code, Supply& supply) const;
   void mark_supplied(Query& query, std::span<const Supply::Side> supply) const;
   // Of the text as it stands, or of a part of a reading.
@@ -115,6 +123,8 @@ class Searcher {
   std::array<std::vector<float>, kViews> idf_;  // bits, of each fingerprint
   bool has_code_ = false;
   Vocabulary vocabulary_;
+  mutable std::once_flag ordered_;
+  mutable std::optional<WordOrder> order_;  // when the first query was read
 };
 
 }  // namespace dedup
