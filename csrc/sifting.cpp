@@ -16,7 +16,7 @@ namespace {
 using seeds_detail::kPowers;
 
 constexpr uint32_t kTile = 5;  // words of a tile that has patterns
-constexpr uint32_t kMostGap = 8;
+constexpr uint32_t kMostGap = WordOrder::kMostApart;
 constexpr uint32_t kReach = kMostGap * (kTile - 1);  // of a pattern's last word
 constexpr uint32_t kBlock = 64;                      // tokens that are looked up together
 // So many blocks of a query are looked up wherever they are disturbed, and behind them one in so
@@ -52,18 +52,20 @@ constexpr auto kPatterns = [] {
       add(way, {gap(0), gap(1), gap(2), gap(3)});
     }
   };
-  add_mixed(1, 1, 2);  // up to one word between two; and every second word
-  add(2, {3, 3, 3, 3});
-  for (const auto &[period, way] : {std::pair{3u, 2u}, std::pair{4u, 3u}}) {
+  add_mixed(WordOrder::way_of(2), 1, 2);  // up to one word between two; and every second word
+  add(WordOrder::way_of(3), {3, 3, 3, 3});
+  for (const auto& [period, way] :
+       {std::pair{3u, WordOrder::way_of(3)}, std::pair{4u, WordOrder::way_of(4)}}) {
     add(way, {1, period, 1, period});  // two of this, then so many less one of another
     add(way, {period, 1, period, 1});
     add(way, {1, 1, period, 1});  // three of this
     add(way, {1, period, 1, 1});
     add(way, {period, 1, 1, period});
   }
-  add(3, {4, 4, 4, 4});
-  add_mixed(0, 2, 3);  // one or two words between
-  for (uint32_t gap = 5; gap <= kMostGap; ++gap) add(0, {gap, gap, gap, gap});
+  add_mixed(WordOrder::kTwoOrThree, 2, 3);  // one or two words between
+  for (uint32_t gap = 4; gap <= kMostGap; ++gap) {
+    add(WordOrder::way_of(gap), {gap, gap, gap, gap});
+  }
   return std::pair{patterns, count};
 }();
 
@@ -126,9 +128,9 @@ class Sifter {
     std::copy_n(&values[first], std::min<size_t>(values.size() - first, std::size(tokens)), tokens);
     const bool avx2 = use_avx2(Dispatch::best);
     (avx2 ? weigh_avx2 : weigh)(tokens, weighed_);
-    std::array<uint64_t, kDisturbances> wanted{};
+    std::array<uint64_t, WordOrder::kWays> wanted{};
     for (size_t step = 0; step < steps.size(); ++step) {
-      for (uint32_t way = 0; way < kDisturbances; ++way) {
+      for (uint32_t way = 0; way < WordOrder::kWays; ++way) {
         if (steps[step] >> way & 1) wanted[way] |= 0xFFFFull << (step * WordOrder::kStep);
       }
     }

@@ -1,124 +1,147 @@
 #include "word_order.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace dedup {
 
 namespace {
 
-// With a quarter of these tokens half as many disturbed windows are told from others.
-constexpr uint64_t kStretches = 128, kStretchTokens = 1024;
+// With an eighth of these tokens a tenth fewer of the disturbed windows are told from others.
+constexpr uint64_t kStretches = 256, kStretchTokens = 1024;
 // Of an index of fewer nothing can be told.
 constexpr uint64_t kLeastTokens = 1 << 15;
-// A pair goes together if it comes so many times, and so much oftener than by chance.
-constexpr uint32_t kLeastPairs = 2;
-constexpr double kLeastRatio = 1.5;
-// Of the windows of the index so many in a hundred are disturbed, in each way.
-constexpr size_t kDisturbedPercent = 2;
+// Worth is in eighths of a bit, and no single pair decides.
+constexpr double kUnits = 8, kLeastWorth = -2, kMostWorth = 3;
+// Of 10,000 windows of the index so many have neighbours worth little enough to look at the others,
+// and so many have them worth that little beside the others, in each way.
+constexpr size_t kNear = 500, kLead = 25;
+// And so many are worth as much between words kMostApart apart, which are any two words.
+constexpr size_t kFar = 1500;
+
+constexpr size_t kSteps = WordOrder::kWindow / WordOrder::kStep;
+
+int32_t quantile(std::vector<int32_t>& values, size_t of_10000) {
+  const auto at = values.begin() + static_cast<ptrdiff_t>(values.size() * of_10000 / 10000);
+  std::ranges::nth_element(values, at);
+  return *at;
+}
 
 }  // namespace
 
 WordOrder::WordOrder(std::span<const std::shared_ptr<const Segment>> segments) {
   uint64_t tokens = 0;
   for (const auto& segment : segments) tokens += segment->tokens();
-  can_tell_ = tokens >= kLeastTokens;
-  if (!can_tell_) return;
+  if (tokens < kLeastTokens) return;
 
+  // Learnt from one half of the sample, measured on the other.
   Scratch scratch;
   const auto each_stretch = [&](uint64_t first, const auto& visit) {
     for (uint64_t stretch = first; stretch < kStretches; stretch += 2) {
-      uint64_t at = tokens * stretch / kStretches, size = tokens / kStretches;
-      size = std::min(size, kStretchTokens);
-      for (const auto& segment : segments) {
-        if (at >= segment->tokens()) {
-          at -= segment->tokens();
-          continue;
-        }
-        size = std::min(size, segment->tokens() - at);
-        visit(std::span(segment->view(kTextView).fingerprints(at, size, scratch), size));
-        break;
-      }
+      uint64_t at = tokens * stretch / kStretches;
+      auto segment = segments.begin();
+      for (; at >= (*segment)->tokens(); ++segment) at -= (*segment)->tokens();
+      const uint64_t size =
+          std::min({tokens / kStretches, kStretchTokens, (*segment)->tokens() - at});
+      visit(std::span((*segment)->view(kTextView).fingerprints(at, size, scratch), size));
     }
   };
   std::vector<uint32_t> pairs(1 << 16);
-  std::array<uint64_t, 256> words{};
-  uint64_t all = 0;
+  std::array<uint32_t, 256> words{};
+  uint32_t all = 0;
   each_stretch(0, [&](std::span<const uint8_t> stretch) {
     for (size_t i = 0; i + 1 < stretch.size(); ++i) {
       ++pairs[size_t{stretch[i]} << 8 | stretch[i + 1]];
       ++words[stretch[i]];
+      ++all;
     }
-    all += stretch.size();
   });
+  worths_.resize(pairs.size());
   for (size_t pair = 0; pair < pairs.size(); ++pair) {
-    const size_t word = pair >> 8, next = pair & 255;
-    const double by_chance = static_cast<double>(words[word]) * static_cast<double>(words[next]) /
-                             static_cast<double>(all);
-    if (pairs[pair] >= kLeastPairs && pairs[pair] >= kLeastRatio * by_chance) {
-      pairs_[word][next / 64] |= 1ull << (next % 64);
-    }
+    const size_t first = pair >> 8, next = pair & 255;
+    if (first == next) continue;  // a filler beside itself is worth nothing, and costs nothing
+    const double by_chance = static_cast<double>(words[first]) * words[next] / all;
+    const double bits = std::log2((pairs[pair] + 1) / (by_chance + 1));
+    worths_[pair] =
+        static_cast<int8_t>(std::lround(kUnits * std::clamp(bits, kLeastWorth, kMostWorth)));
   }
-  std::array<std::vector<int32_t>, kDisturbances> measures;
+
+  std::vector<int32_t> nears;
+  std::array<std::vector<int32_t>, kWays> leads;
+  std::vector<int32_t> fars;
   each_stretch(1, [&](std::span<const uint8_t> stretch) {
-    each_window(stretch, [&](size_t, size_t size, const Measures& own) {
-      if (size < kWindow) return;
-      for (size_t way = 0; way < kDisturbances; ++way) measures[way].push_back(own[way]);
-    });
+    for (size_t from = 0; from + kWindow <= stretch.size(); from += kStep) {
+      Worths own;
+      for (size_t apart = 1; apart <= kMostApart; ++apart) {
+        own[apart - 1] = worth(stretch, from, from + kWindow, apart);
+      }
+      const Measures measured = measures(own);
+      nears.push_back(own[0]);
+      fars.push_back(2 * own.back());
+      for (size_t way = 0; way < kWays; ++way) leads[way].push_back(2 * own[0] - measured[way]);
+    }
   });
-  for (size_t way = 0; way < kDisturbances; ++way) {
-    auto& sorted = measures[way];
-    const auto at =
-        sorted.begin() + static_cast<ptrdiff_t>(sorted.size() * kDisturbedPercent / 100);
-    if (sorted.empty()) continue;
-    std::ranges::nth_element(sorted, at);
-    least_[way] = *at;
-  }
+  most_near_ = quantile(nears, kNear);
+  least_far_ = quantile(fars, 10000 - kFar);
+  for (size_t way = 0; way < kWays; ++way) most_lead_[way] = quantile(leads[way], kLead);
 }
 
-template <typename Visit>
-void WordOrder::each_window(std::span<const uint8_t> words, const Visit& visit) const {
-  constexpr size_t kSteps = kWindow / kStep;
-  std::array<Measures, kSteps> steps{};  // of the last steps, pairs by how far apart, less one
-  Measures sums{};
-  const size_t count = (words.size() + kStep - 1) / kStep;
-  for (size_t step = 0; step < count; ++step) {
-    Measures& own = steps[step % kSteps];
-    for (size_t way = 0; way < own.size(); ++way) sums[way] -= own[way];
-    own = {};
-    const size_t to = std::min(words.size(), (step + 1) * kStep);
-    for (size_t i = step * kStep; i < to; ++i) {
-      const auto& row = pairs_[words[i]];
-      for (size_t apart = 1; apart <= kMostApart && i + apart < words.size(); ++apart) {
-        const uint8_t next = words[i + apart];
-        own[apart - 1] += static_cast<int32_t>(row[next / 64] >> (next % 64) & 1);
-      }
-    }
-    for (size_t way = 0; way < own.size(); ++way) sums[way] += own[way];
-    const bool is_last = step + 1 == count;
-    if (step + 1 < kSteps && !is_last) continue;
-    const size_t first = step + 1 < kSteps ? 0 : step + 1 - kSteps;
-    Measures measures{sums[0]};
-    for (size_t way = 1; way < measures.size(); ++way) measures[way] = sums[0] - sums[way];
-    visit(first, to - first * kStep, measures);
+int32_t WordOrder::worth(std::span<const uint8_t> words, size_t from, size_t to,
+                         size_t apart) const {
+  int32_t sum = 0;
+  to = std::min(to, words.size() - std::min(words.size(), apart));
+  for (size_t i = from; i < to; ++i) sum += worths_[size_t{words[i]} << 8 | words[i + apart]];
+  return sum;
+}
+
+WordOrder::Measures WordOrder::measures(const Worths& worths) {
+  Measures measures{};
+  for (uint32_t apart = 2; apart <= kMostApart; ++apart) {
+    measures[way_of(apart)] = 2 * worths[apart - 1];
   }
+  measures[kTwoOrThree] = worths[1] + worths[2];
+  return measures;
 }
 
 std::vector<uint8_t> WordOrder::disturbed(std::span<const uint8_t> words) const {
-  const size_t count = (words.size() + kStep - 1) / kStep;
-  if (!can_tell_) return std::vector<uint8_t>(count, (1u << kDisturbances) - 1);
-  std::vector<uint8_t> steps(count);
-  each_window(words, [&](size_t first, size_t size, const Measures& measures) {
-    uint8_t ways = 0;
-    for (size_t way = 0; way < kDisturbances; ++way) {
-      const bool is_low =
-          measures[way] * int32_t{kWindow} < least_[way] * static_cast<int32_t>(size);
-      ways = static_cast<uint8_t>(ways | uint32_t{is_low} << way);
+  const size_t steps = (words.size() + kStep - 1) / kStep;
+  std::vector<uint8_t> ways(steps, worths_.empty() ? 0xFF : 0);
+  if (worths_.empty()) return ways;
+  std::vector<Worths> worths(steps);  // those further apart only where they are asked for
+  for (size_t step = 0; step < steps; ++step) {
+    worths[step][0] = worth(words, step * kStep, (step + 1) * kStep, 1);
+  }
+  size_t known = 0;  // steps of which the rest is known, but for some before the window
+  for (size_t first = 0; first == 0 || first + kSteps <= steps; ++first) {
+    const size_t last = std::min(first + kSteps, steps);
+    Worths own{};
+    for (size_t step = first; step < last; ++step) own[0] += worths[step][0];
+    // A text that is shorter is a smaller window.
+    const auto size = static_cast<int32_t>(std::min(last * kStep, words.size()) - first * kStep);
+    const auto scaled = [&](int32_t of_window) { return of_window * size / int32_t{kWindow}; };
+    if (own[0] >= scaled(most_near_)) continue;
+    for (known = std::max(known, first); known < last; ++known) {
+      for (size_t apart = 2; apart <= kMostApart; ++apart) {
+        worths[known][apart - 1] = worth(words, known * kStep, (known + 1) * kStep, apart);
+      }
     }
-    if (ways == 0) return;
-    for (size_t step = first; step < first + (size + kStep - 1) / kStep; ++step)
-      steps[step] |= ways;
-  });
-  return steps;
+    for (size_t step = first; step < last; ++step) {
+      for (size_t apart = 2; apart <= kMostApart; ++apart) {
+        own[apart - 1] += worths[step][apart - 1];
+      }
+    }
+    const Measures measured = measures(own);
+    uint32_t found = 0;
+    for (size_t way = 0; way < kWays; ++way) {
+      const bool is_disturbed = 2 * own[0] - measured[way] < scaled(most_lead_[way]) &&
+                                measured[way] > scaled(least_far_);
+      found |= uint32_t{is_disturbed} << way;
+    }
+    for (size_t step = first; step < last; ++step) {
+      ways[step] = static_cast<uint8_t>(ways[step] | found);
+    }
+  }
+  return ways;
 }
 
 }  // namespace dedup

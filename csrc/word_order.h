@@ -1,13 +1,13 @@
 // Which words follow which in the texts of an index, as their fingerprints tell it; and where in
 // another text they do not, since other words were put between them.
 //
-// In a text of its language a third of all pairs of neighbours are pairs that the index has more
-// often than chance would have it, and of words that are not neighbours a fifth. Where every second
-// word is of another text this is the other way round. So a window of a query is disturbed at a
-// distance of k words if few of its neighbours go together and many of the words k apart do; how
-// few is taken from the index itself, of whose windows so few are disturbed.
+// A pair of words is worth the logarithm of how much oftener than by chance the index has it. In a
+// text of its language neighbours are worth much and words further apart little, like any two words
+// of any text. Where every third word is of another text, words three apart are worth more than
+// neighbours. So a window of a query is disturbed in that way if the worth of its neighbours is
+// low, and less, and that of the others more, than in all but a few windows of the index itself.
 //
-// Made of a sample, so it costs a millisecond whatever the size of the index. Immutable.
+// Made of a sample of the index: it costs two milliseconds, whatever its size. Immutable.
 #pragma once
 
 #include <array>
@@ -20,14 +20,13 @@
 
 namespace dedup {
 
-// Ways in which a window may be disturbed: 0, its neighbours do not go together; k - 1, words that
-// are k apart do so rather.
-inline constexpr uint32_t kMostApart = 4;
-inline constexpr uint32_t kDisturbances = kMostApart;
-
 class WordOrder {
  public:
   static constexpr uint32_t kWindow = 64, kStep = 16;  // tokens
+  // Ways in which a window may be disturbed: words of one text are 2 to kMostApart apart, or some
+  // of them two and some three.
+  static constexpr uint32_t kMostApart = 8, kWays = kMostApart, kTwoOrThree = kWays - 1;
+  static constexpr uint32_t way_of(uint32_t apart) { return apart - 2; }
 
   explicit WordOrder(std::span<const std::shared_ptr<const Segment>> segments);
 
@@ -36,15 +35,19 @@ class WordOrder {
   std::vector<uint8_t> disturbed(std::span<const uint8_t> fingerprints) const;
 
  private:
-  using Measures = std::array<int32_t, kDisturbances>;
+  using Worths = std::array<int32_t, kMostApart>;  // by how far apart words are, less one
+  using Measures = std::array<int32_t, kWays>;
 
-  // Calls visit(first step, tokens, measures) for each window. A shorter text is one window.
-  template <typename Visit>
-  void each_window(std::span<const uint8_t> words, const Visit& visit) const;
+  int32_t worth(std::span<const uint8_t> words, size_t from, size_t to, size_t apart) const;
+  // The worth of words as far apart as in each way, twice.
+  static Measures measures(const Worths& worths);
 
-  std::array<std::array<uint64_t, 4>, 256> pairs_{};  // bit: these two go together
-  bool can_tell_ = false;
-  Measures least_{};  // a window is disturbed whose measure is below
+  std::vector<int8_t> worths_;  // of each pair, by both fingerprints; empty where it can't be told
+  // A window is disturbed if its neighbours are worth less than this, and than the others by more
+  // than this, and those more than this.
+  int32_t most_near_ = 0;
+  Measures most_lead_{};
+  int32_t least_far_ = 0;
 };
 
 }  // namespace dedup
