@@ -21,7 +21,7 @@ constexpr uint32_t kReach = kMostGap * (kTile - 1);  // of a pattern's last word
 constexpr uint32_t kBlock = 64;                      // tokens that are looked up together
 // So many blocks of a query are looked up wherever they are disturbed, and behind them one in so
 // many: an answer is shorter, and a corpus of tables and code would take three times as long.
-constexpr uint32_t kAllBlocks = 64, kBlockShare = 16;
+constexpr uint32_t kAllBlocks = 32, kBlockShare = 8;
 
 // An equal word gains what eight between cost: every eighth word is still told from chance.
 constexpr Prices kSifted{8, 4, 1};
@@ -120,14 +120,15 @@ class Sifter {
         dead_(dead),
         left_(kMaxAlignments + query.size() / kBlock) {}
 
-  // Looks up the patterns of these ways that begin at tokens of the block, by step.
-  void look_up(uint32_t block, std::span<const uint8_t> steps) {
-    alignas(64) uint64_t tokens[kBlock + kReach] = {};
-    const uint32_t first = block * kBlock;
+  // Looks up the patterns of some ways that begin at the kBlock tokens from one on. `steps` has the
+  // ways of each step of these.
+  void look_up(uint32_t first, std::span<const uint8_t> steps) {
     const auto& values = query_.sequence.values;
-    std::copy_n(&values[first], std::min<size_t>(values.size() - first, std::size(tokens)), tokens);
+    std::ranges::fill(tokens_, 0);
+    std::copy_n(&values[first], std::min<size_t>(values.size() - first, kBlock + kReach),
+                tokens_.begin());
     const bool avx2 = use_avx2(Dispatch::best);
-    (avx2 ? weigh_avx2 : weigh)(tokens, weighed_);
+    (avx2 ? weigh_avx2 : weigh)(tokens_.data(), weighed_);
     std::array<uint64_t, WordOrder::kWays> wanted{};
     for (size_t step = 0; step < steps.size(); ++step) {
       for (uint32_t way = 0; way < WordOrder::kWays; ++way) {
@@ -142,9 +143,11 @@ class Sifter {
       const uint64_t present = count == 64 ? ~0ull : (1ull << count) - 1;
       (avx2 ? make_seeds_avx2 : make_seeds)(weighed_, pattern, seeds_.data());
       for (uint32_t s = 0; s < segments_.size(); ++s) {
-        look_up(s, pattern, first, tokens, wanted[pattern.way] & present);
+        screen(s, pattern, first, wanted[pattern.way] & present);
       }
     }
+    for (const Probe& probe : probes_) find(probe);
+    probes_.clear();
   }
 
   std::optional<Reading> reading() {
@@ -176,8 +179,13 @@ class Sifter {
   }
 
  private:
-  void look_up(uint32_t s, const Pattern& pattern, uint32_t first, const uint64_t* tokens,
-               uint64_t wanted) {
+  struct Probe {
+    uint32_t segment, q;
+    Seed seed;
+  };
+
+  // Those of the seeds that a segment may hold are looked up once all of the block are known.
+  void screen(uint32_t s, const Pattern& pattern, uint32_t first, uint64_t wanted) {
     const SegmentView& view = segments_[s]->view(kTextView);
     if (view.tokens() == 0) return;
     const SeedFilter* filter = view.seeds().filter();
@@ -185,12 +193,19 @@ class Sifter {
     for (; wanted != 0; wanted &= wanted - 1) {
       const auto i = static_cast<uint32_t>(std::countr_zero(wanted));
       std::array<uint64_t, kTile> tile;
-      for (size_t j = 0; j < kTile; ++j) tile[j] = tokens[i + pattern.at[j]];
+      for (size_t j = 0; j < kTile; ++j) tile[j] = tokens_[i + pattern.at[j]];
       if (is_plain(tile, view.scheme().least_distinct)) continue;
-      view.seeds().find(seeds_[i], postings_);
-      // What many places have is no evidence by itself.
-      if (postings_.stopped || postings_.size > kKeptPostings) continue;
-      for (uint32_t p = 0; p < postings_.size; ++p) open(s, first + i, postings_.positions[p]);
+      view.seeds().prefetch(seeds_[i]);
+      probes_.push_back({s, first + i, seeds_[i]});
+    }
+  }
+
+  void find(const Probe& probe) {
+    segments_[probe.segment]->view(kTextView).seeds().find(probe.seed, postings_);
+    // What many places have is no evidence by itself.
+    if (postings_.stopped || postings_.size > kKeptPostings) return;
+    for (uint32_t p = 0; p < postings_.size; ++p) {
+      open(probe.segment, probe.q, postings_.positions[p]);
     }
   }
 
@@ -235,9 +250,11 @@ class Sifter {
   const Query& query_;
   const std::span<const std::shared_ptr<const Segment>> segments_;
   const std::span<const Tombstones> dead_;
-  uint32_t left_;  // places that may be opened
+  uint32_t left_;                                 // places that may be opened
+  std::array<uint64_t, kBlock + kReach> tokens_;  // of the block, and zeros behind the query
   alignas(64) Weighed weighed_;
   alignas(64) std::array<Seed, kBlock> seeds_;
+  std::vector<Probe> probes_;
   Postings postings_;
   Scratch scratch_;
   std::vector<Sifted> found_;
@@ -255,13 +272,18 @@ std::optional<Reading> sifted(const Query& query,
   const std::vector<uint8_t> steps = order.disturbed(query.fingerprints());
   constexpr size_t kSteps = kBlock / WordOrder::kStep;
   std::optional<Sifter> sifter;
-  uint32_t disturbed = 0;
-  for (size_t step = 0; step < steps.size(); step += kSteps) {
-    const std::span own = std::span(steps).subspan(step, std::min(kSteps, steps.size() - step));
-    if (std::ranges::all_of(own, [](uint8_t ways) { return ways == 0; })) continue;
-    if (++disturbed > kAllBlocks && disturbed % kBlockShare != 0) continue;
-    if (!sifter) sifter.emplace(query, segments, dead);
-    sifter->look_up(static_cast<uint32_t>(step / kSteps), own);
+  uint32_t blocks = 0;
+  for (size_t step = 0; step < steps.size();) {
+    if (steps[step] == 0) {
+      ++step;
+      continue;
+    }
+    if (++blocks <= kAllBlocks || blocks % kBlockShare == 0) {
+      if (!sifter) sifter.emplace(query, segments, dead);
+      sifter->look_up(static_cast<uint32_t>(step) * WordOrder::kStep,
+                      std::span(steps).subspan(step, std::min(kSteps, steps.size() - step)));
+    }
+    step += kSteps;
   }
   return sifter ? sifter->reading() : std::nullopt;
 }

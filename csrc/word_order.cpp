@@ -15,7 +15,7 @@ constexpr uint64_t kLeastTokens = 1 << 15;
 constexpr double kUnits = 8, kLeastWorth = -2, kMostWorth = 3;
 // Of 10,000 windows of the index so many have neighbours worth little enough to look at the others,
 // and so many have them worth that little beside the others, in each way.
-constexpr size_t kNear = 500, kLead = 25;
+constexpr size_t kNear = 400, kLead = 18;
 // And so many are worth as much between words kMostApart apart, which are any two words.
 constexpr size_t kFar = 1500;
 
@@ -70,11 +70,14 @@ WordOrder::WordOrder(std::span<const std::shared_ptr<const Segment>> segments) {
   std::array<std::vector<int32_t>, kWays> leads;
   std::vector<int32_t> fars;
   each_stretch(1, [&](std::span<const uint8_t> stretch) {
-    for (size_t from = 0; from + kWindow <= stretch.size(); from += kStep) {
-      Worths own;
+    std::array<Worths, kSteps> steps{};
+    for (size_t to = kStep; to <= stretch.size(); to += kStep) {
+      Worths own{};
       for (size_t apart = 1; apart <= kMostApart; ++apart) {
-        own[apart - 1] = worth(stretch, from, from + kWindow, apart);
+        steps[to / kStep % kSteps][apart - 1] = worth(stretch, to - kStep, to, apart);
+        for (const Worths& step : steps) own[apart - 1] += step[apart - 1];
       }
+      if (to < kWindow) continue;
       const Measures measured = measures(own);
       nears.push_back(own[0]);
       fars.push_back(2 * own.back());
