@@ -260,9 +260,11 @@ void sort_by_place(std::vector<Match>& matches) {
 
 std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
                                     const CodeInfo* syntax, Trace* trace) const {
-  std::vector<Match> as_it_stands = search_text(text, supply, syntax, true, trace);
+  std::optional<Reading> picked;
+  std::vector<Match> as_it_stands = search_text(text, supply, syntax, true, trace, &picked);
   if (segments_.empty()) return as_it_stands;
-  const std::vector<UndoneReading> readings = readings_of(text, vocabulary());
+  std::vector<UndoneReading> readings = readings_of(text, vocabulary());
+  if (picked) readings.push_back({std::move(*picked), kFiller, false});
   if (readings.empty()) return as_it_stands;
   BestMatches best(std::move(as_it_stands));
   for (const auto& [reading, devices, is_code] : readings) {
@@ -288,7 +290,8 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
 }
 
 std::vector<Match> Searcher::search_text(std::string_view text, const Supply* supply,
-                                         const CodeInfo* syntax, bool is_code, Trace* trace) const {
+                                         const CodeInfo* syntax, bool is_code, Trace* trace,
+                                         std::optional<Reading>* picked) const {
   std::vector<Match> matches;
   Tokens tokens;
   tokenize(text, tokens);
@@ -300,6 +303,7 @@ std::vector<Match> Searcher::search_text(std::string_view text, const Supply* su
   add_bands(words, schemes_[kTextView]);
   if (supply) mark_supplied(words, supply->words);
   search_view(words, matches, trace);
+  if (picked) *picked = sifted(words);
   if (!has_code_ || !is_code) return matches;
 
   Lexemes lexemes;

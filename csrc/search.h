@@ -93,7 +93,7 @@ class Searcher {
 
   // Whether the query has readings to be searched besides.
   bool is_disguised(std::string_view query) const {
-    return !segments_.empty() && !readings_of(query, vocabulary()).empty();
+    return !segments_.empty() && (!readings_of(query, vocabulary()).empty() || sifted(query));
   }
   // The words of what is protected.
   const Vocabulary& vocabulary() const { return vocabulary_; }
@@ -108,9 +108,10 @@ class Searcher {
   std::optional<Reading> sifted(const Query& words) const;
   void add_supply(std::string_view prompt, bool is_code, Supply& supply) const;
   void mark_supplied(Query& query, std::span<const Supply::Side> supply) const;
-  // Of the text as it stands, or of a part of a reading.
+  // Of the text as it stands, or of a part of a reading. If asked, tells what is picked out of it.
   std::vector<Match> search_text(std::string_view text, const Supply* supply,
-                                 const CodeInfo* syntax, bool is_code, Trace* trace) const;
+                                 const CodeInfo* syntax, bool is_code, Trace* trace,
+                                 std::optional<Reading>* picked = nullptr) const;
   void search_view(Query& query, std::vector<Match>& matches, Trace* trace) const;
   std::optional<Match> judge(const Query& query, const Passage& passage, Trace* trace) const;
   void assemble(const Query& query, std::vector<Fragment>& fragments, std::vector<Match>& matches,
