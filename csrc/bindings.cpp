@@ -450,7 +450,7 @@ py::object read_as(const std::string& stage, const py::object& text,
     } else if (stage == "respelled") {
       reading = dedup::respelled(bytes, vocabulary);
     } else if (stage == "thinned") {
-      reading = dedup::thinned(bytes, vocabulary);
+      reading = dedup::thinned(bytes);
     } else {
       throw dedup::ArgumentError("no stage of reading is called " + stage);
     }
@@ -1132,15 +1132,17 @@ void bind_index(py::module_& module) {
           },
           "text"_a)
       .def(
-          "sifted",
+          "without_fillers",
           [](const dedup::Searcher& searcher, const py::object& text) {
             const std::string_view bytes = utf8(text);
-            std::optional<dedup::Reading> reading;
+            std::vector<dedup::Reading> readings;
             {
               const py::gil_scoped_release release;
-              reading = searcher.sifted(bytes);
+              readings = searcher.without_fillers(bytes);
             }
-            return shown(reading);
+            py::list all;
+            for (const dedup::Reading& reading : readings) all.append(shown(reading));
+            return all;
           },
           "text"_a)
       .def(

@@ -12,6 +12,7 @@
 #include "error.h"
 #include "lex.h"
 #include "sifting.h"
+#include "thinning.h"
 
 namespace dedup {
 
@@ -260,11 +261,13 @@ void sort_by_place(std::vector<Match>& matches) {
 
 std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
                                     const CodeInfo* syntax, Trace* trace) const {
-  std::optional<Reading> picked;
-  std::vector<Match> as_it_stands = search_text(text, supply, syntax, true, trace, &picked);
+  std::vector<Reading> unfilled;
+  std::vector<Match> as_it_stands = search_text(text, supply, syntax, true, trace, &unfilled);
   if (segments_.empty()) return as_it_stands;
   std::vector<UndoneReading> readings = readings_of(text, vocabulary());
-  if (picked) readings.push_back({std::move(*picked), kFiller, false});
+  for (Reading& reading : unfilled) {
+    readings.push_back({std::move(reading), kFiller, false});
+  }
   if (readings.empty()) return as_it_stands;
   BestMatches best(std::move(as_it_stands));
   for (const auto& [reading, devices, is_code] : readings) {
@@ -291,7 +294,7 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
 
 std::vector<Match> Searcher::search_text(std::string_view text, const Supply* supply,
                                          const CodeInfo* syntax, bool is_code, Trace* trace,
-                                         std::optional<Reading>* picked) const {
+                                         std::vector<Reading>* readings) const {
   std::vector<Match> matches;
   Tokens tokens;
   tokenize(text, tokens);
@@ -303,7 +306,7 @@ std::vector<Match> Searcher::search_text(std::string_view text, const Supply* su
   add_bands(words, schemes_[kTextView]);
   if (supply) mark_supplied(words, supply->words);
   search_view(words, matches, trace);
-  if (picked) *picked = sifted(words);
+  if (readings) *readings = without_fillers(words, tokens);
   if (!has_code_ || !is_code) return matches;
 
   Lexemes lexemes;
@@ -345,15 +348,18 @@ Query Searcher::words_of(std::string_view text, const Tokens& tokens) const {
   return words;
 }
 
-std::optional<Reading> Searcher::sifted(std::string_view text) const {
+std::vector<Reading> Searcher::without_fillers(std::string_view text) const {
   Tokens tokens;
   tokenize(text, tokens);
-  return sifted(words_of(text, tokens));
+  return without_fillers(words_of(text, tokens), tokens);
 }
 
-std::optional<Reading> Searcher::sifted(const Query& words) const {
+std::vector<Reading> Searcher::without_fillers(const Query& words, const Tokens& tokens) const {
   std::call_once(ordered_, [&] { order_.emplace(segments_); });
-  return dedup::sifted(words, segments_, dead_, *order_);
+  std::vector<Reading> readings;
+  if (auto thin = thinned(words.text, tokens)) readings.push_back(std::move(*thin));
+  if (auto sift = sifted(words, segments_, dead_, *order_)) readings.push_back(std::move(*sift));
+  return readings;
 }
 
 void Searcher::search_view(Query& query, std::vector<Match>& matches, Trace* trace) const {

@@ -93,25 +93,27 @@ class Searcher {
 
   // Whether the query has readings to be searched besides.
   bool is_disguised(std::string_view query) const {
-    return !segments_.empty() && (!readings_of(query, vocabulary()).empty() || sifted(query));
+    if (segments_.empty()) return false;
+    return !readings_of(query, vocabulary()).empty() || !without_fillers(query).empty();
   }
   // The words of what is protected.
   const Vocabulary& vocabulary() const { return vocabulary_; }
 
-  // The words of protected texts between which others were put (sifting.h). Throws as search().
-  std::optional<Reading> sifted(std::string_view query) const;
+  // Those of them that leave out words of the query that were put between others (thinning.h,
+  // sifting.h). Throws as search().
+  std::vector<Reading> without_fillers(std::string_view query) const;
 
  private:
   struct Passage;
   // The words of a text, keyed. `tokens` outlives it.
   Query words_of(std::string_view text, const Tokens& tokens) const;
-  std::optional<Reading> sifted(const Query& words) const;
+  std::vector<Reading> without_fillers(const Query& words, const Tokens& tokens) const;
   void add_supply(std::string_view prompt, bool is_code, Supply& supply) const;
   void mark_supplied(Query& query, std::span<const Supply::Side> supply) const;
-  // Of the text as it stands, or of a part of a reading. If asked, tells what is picked out of it.
+  // Of the text as it stands, or of a part of a reading. If asked, reads it without fillers.
   std::vector<Match> search_text(std::string_view text, const Supply* supply,
                                  const CodeInfo* syntax, bool is_code, Trace* trace,
-                                 std::optional<Reading>* picked = nullptr) const;
+                                 std::vector<Reading>* readings = nullptr) const;
   void search_view(Query& query, std::vector<Match>& matches, Trace* trace) const;
   std::optional<Match> judge(const Query& query, const Passage& passage, Trace* trace) const;
   void assemble(const Query& query, std::vector<Fragment>& fragments, std::vector<Match>& matches,

@@ -23,8 +23,8 @@ constexpr uint32_t kBlock = 64;                      // tokens that are looked u
 // many: an answer is shorter, and a corpus of tables and code would take three times as long.
 constexpr uint32_t kAllBlocks = 32, kBlockShare = 8;
 
-// An equal word gains what eight between cost: every eighth word is still told from chance.
-constexpr Prices kSifted{8, 4, 1};
+// An equal word gains what twelve between cost, so that every eighth word goes on being found.
+constexpr Prices kSifted{12, 8, 1};
 constexpr uint32_t kLeastWords = 12;
 constexpr uint32_t kFirstReach = 128;    // tokens of a document around an anchor; grows if wanted
 constexpr uint32_t kMaxAlignments = 64;  // of a query, and one more for each block
