@@ -236,6 +236,8 @@ class Extension {
       before.score[static_cast<size_t>(skipped + kBand)] =
           static_cast<int16_t>(-skipped * prices_.edit);
     }
+    // Where tokens of the query are skipped cheaply, many may be.
+    const int32_t least_k = prices_.extra < prices_.edit ? kBand / 2 : 4;
     int16_t best = 0;
     int32_t best_row = 0, best_k = kBand;
     bool again = false;
@@ -250,7 +252,7 @@ class Extension {
         best_row = row;
         best_k = static_cast<int32_t>(
             std::find(now.score.begin(), now.score.begin() + kCells, best) - now.score.begin());
-        const bool drifted = best_k < 4 || best_k >= kCells - 4;
+        const bool drifted = best_k < least_k || best_k >= kCells - 4;
         if (now.run[static_cast<size_t>(best_k)] >= kSlideRun || drifted) {
           again = true;
           break;

@@ -886,10 +886,11 @@ py::tuple screen(const py::bytes& query, const py::bytes& document, std::int64_t
 
 // Score, pieces, and whether more of the document, before or behind, would have been looked at.
 py::tuple align(const py::bytes& query, const py::bytes& document, std::uint32_t q, std::uint32_t d,
-                std::int32_t cost, bool portable) {
+                std::int32_t cost, bool portable, std::int32_t gain, std::int32_t extra) {
   const dedup::Fingerprints own = fingerprints(query), other = fingerprints(document);
   if (q > own.size() || d > other.size()) throw py::index_error("the anchor lies outside");
-  const dedup::Alignment found = dedup::align(own, other, q, d, cost, dispatch(portable));
+  const dedup::Alignment found = dedup::align(
+      own, other, q, d, dedup::Prices{gain, cost, extra < 0 ? cost : extra}, dispatch(portable));
   std::vector<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> pieces;
   for (const auto& piece : found.pieces) {
     pieces.emplace_back(piece.query, piece.document, piece.length);
@@ -906,8 +907,8 @@ void bind_kernels(py::module_& module) {
              "portable"_a = false);
   module.def("screen", &screen, "query"_a, "document"_a, "q"_a, "d"_a, "reach"_a,
              "portable"_a = false);
-  module.def("align", &align, "query"_a, "document"_a, "q"_a, "d"_a, "cost"_a,
-             "portable"_a = false);
+  module.def("align", &align, "query"_a, "document"_a, "q"_a, "d"_a, "cost"_a, "portable"_a = false,
+             "gain"_a = 2, "extra"_a = -1);
 }
 
 void bind_index(py::module_& module) {
