@@ -35,18 +35,19 @@ using Steps = std::array<int16_t, kCells>;
 
 // Makes a row and the steps to it from the row before. `document` is the token that cell 0 takes
 // with `token`. Cells before `first` and behind `last` are no places. Returns the best score.
-using FillRow = int16_t (*)(uint8_t token, const uint8_t* document, int16_t cost, int32_t first,
-                            int32_t last, const Row& before, Row& now, Steps& steps);
+using FillRow = int16_t (*)(uint8_t token, const uint8_t* document, const Prices& prices,
+                            int32_t first, int32_t last, const Row& before, Row& now, Steps& steps);
 
-int16_t fill_row_portable(uint8_t token, const uint8_t* document, int16_t cost, int32_t first,
-                          int32_t last, const Row& before, Row& now, Steps& steps) {
-  const auto swing = static_cast<int16_t>(kMatchGain + cost);
+int16_t fill_row_portable(uint8_t token, const uint8_t* document, const Prices& prices,
+                          int32_t first, int32_t last, const Row& before, Row& now, Steps& steps) {
+  const auto cost = static_cast<int16_t>(prices.edit), extra = static_cast<int16_t>(prices.extra);
+  const auto swing = static_cast<int16_t>(prices.gain + cost);
   std::array<int16_t, kCells> diagonal, upper, equal;
   for (size_t k = 0; k < kCells; ++k) {
     const int16_t above = k + 1 < kCells ? before.score[k + 1] : kNever;
     equal[k] = static_cast<int16_t>(-(document[k] == token));  // all ones where equal
     diagonal[k] = static_cast<int16_t>(before.score[k] + (equal[k] & swing) - cost);
-    upper[k] = static_cast<int16_t>(above - cost);
+    upper[k] = static_cast<int16_t>(above - extra);
     now.run[k] = static_cast<int16_t>((before.run[k] + 1) & equal[k]);
     now.score[k] = std::max(diagonal[k], upper[k]);
   }
@@ -100,10 +101,12 @@ template <int cells>
   high = _mm256_max_epi16(high, _mm256_sub_epi16(above, lost));
 }
 
-[[gnu::target("avx2")]] int16_t fill_row_avx2(uint8_t token, const uint8_t* document, int16_t cost,
-                                              int32_t first, int32_t last, const Row& before,
-                                              Row& now, Steps& steps) {
-  const Half costs = all(cost), swing = all(static_cast<int16_t>(kMatchGain + cost));
+[[gnu::target("avx2")]] int16_t fill_row_avx2(uint8_t token, const uint8_t* document,
+                                              const Prices& prices, int32_t first, int32_t last,
+                                              const Row& before, Row& now, Steps& steps) {
+  const auto cost = static_cast<int16_t>(prices.edit);
+  const Half costs = all(cost), extra = all(static_cast<int16_t>(prices.extra));
+  const Half swing = all(static_cast<int16_t>(prices.gain + cost));
   const __m256i equal_bytes =
       _mm256_cmpeq_epi8(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(document)),
                         _mm256_set1_epi8(static_cast<char>(token)));
@@ -118,7 +121,7 @@ template <int cells>
   for (size_t h = 0; h < 2; ++h) {
     diagonal[h] =
         _mm256_sub_epi16(_mm256_add_epi16(score[h], _mm256_and_si256(equal[h], swing)), costs);
-    upper[h] = _mm256_sub_epi16(next[h], costs);
+    upper[h] = _mm256_sub_epi16(next[h], extra);
     const Half run = _mm256_sub_epi16(load_half(before.run, h), all(-1));
     store_half(now.run, h, _mm256_and_si256(run, equal[h]));
     best[h] = _mm256_max_epi16(diagonal[h], upper[h]);
@@ -163,13 +166,13 @@ class Extension {
  public:
   // `gained` is the score on the other side of the point.
   Extension(const uint8_t* query, uint32_t query_tokens, const uint8_t* document,
-            uint32_t document_tokens, int32_t gained, int32_t cost, FillRow fill)
+            uint32_t document_tokens, int32_t gained, const Prices& prices, FillRow fill)
       : query_(query),
         document_(document),
         query_tokens_(query_tokens),
         document_tokens_(document_tokens),
         gained_(gained),
-        cost_(static_cast<int16_t>(cost)),
+        prices_(prices),
         fill_(fill) {}
 
   // Runs of equal tokens, nearest first, with distances from the point as positions.
@@ -210,7 +213,7 @@ class Extension {
     i_ += length;
     j_ += length;
     wants_more_ |= j_ == document_tokens_ && i_ < query_tokens_;
-    gained_ += kMatchGain * static_cast<int32_t>(length);
+    gained_ += prices_.gain * static_cast<int32_t>(length);
   }
 
   // Aligns on from (i_, j_) until the score drops, or a place is reached from which sliding or a
@@ -219,7 +222,7 @@ class Extension {
     const auto rows = static_cast<int32_t>(std::min(query_tokens_ - i_, kMaxRows));
     const auto columns = static_cast<int32_t>(
         std::min(document_tokens_ - j_, kMaxRows + static_cast<uint32_t>(kCells)));
-    const int32_t drop = std::clamp(gained_ / 2 + 6, kLeastDrop, kDrop) * cost_;
+    const int32_t drop = std::clamp(gained_ / 2 + 6, kLeastDrop, kDrop) * prices_.edit;
     // The document's tokens in reading order of the extension, from kBand before the point.
     std::array<uint8_t, kMaxRows + 3 * kCells> document{};
     const uint8_t* from = document_ + Sign * static_cast<int64_t>(j_);
@@ -230,8 +233,11 @@ class Extension {
     before.run.fill(0);
     now.score.fill(kNever);
     for (int32_t skipped = 0; skipped < kCells - kBand && skipped <= columns; ++skipped) {
-      before.score[static_cast<size_t>(skipped + kBand)] = static_cast<int16_t>(-skipped * cost_);
+      before.score[static_cast<size_t>(skipped + kBand)] =
+          static_cast<int16_t>(-skipped * prices_.edit);
     }
+    // Where tokens of the query are skipped cheaply, many may be.
+    const int32_t least_k = prices_.extra < prices_.edit ? kBand / 2 : 4;
     int16_t best = 0;
     int32_t best_row = 0, best_k = kBand;
     bool again = false;
@@ -239,14 +245,14 @@ class Extension {
       const uint8_t token = query_[Sign * (static_cast<int64_t>(i_) + row - 1)];
       const int32_t last = columns - row + kBand;  // cells behind it are behind the document's end
       wants_more_ |= last < kCells - 1;
-      const int16_t row_best = fill_(token, &document[static_cast<size_t>(row - 1)], cost_,
+      const int16_t row_best = fill_(token, &document[static_cast<size_t>(row - 1)], prices_,
                                      kBand - row, last, before, now, steps_[row]);
       if (row_best > best) {
         best = row_best;
         best_row = row;
         best_k = static_cast<int32_t>(
             std::find(now.score.begin(), now.score.begin() + kCells, best) - now.score.begin());
-        const bool drifted = best_k < 4 || best_k >= kCells - 4;
+        const bool drifted = best_k < least_k || best_k >= kCells - 4;
         if (now.run[static_cast<size_t>(best_k)] >= kSlideRun || drifted) {
           again = true;
           break;
@@ -292,7 +298,7 @@ class Extension {
   const uint8_t* document_;
   const uint32_t query_tokens_, document_tokens_;
   int32_t gained_;
-  const int16_t cost_;
+  const Prices prices_;
   const FillRow fill_;
   uint32_t i_ = 0, j_ = 0;
   bool wants_more_ = false;
@@ -374,25 +380,30 @@ Screened screen(Fingerprints query, Fingerprints document, int64_t q, int64_t d,
   return screened;
 }
 
-int32_t score_of(std::span<const Piece> pieces, int32_t cost) {
+int32_t score_of(std::span<const Piece> pieces, const Prices& prices) {
   int32_t score = 0;
   for (size_t i = 0; i < pieces.size(); ++i) {
-    score += kMatchGain * static_cast<int32_t>(pieces[i].length);
-    if (i > 0) score -= cost * static_cast<int32_t>(edits_between(pieces[i - 1], pieces[i]));
+    score += prices.gain * static_cast<int32_t>(pieces[i].length);
+    if (i == 0) continue;
+    const auto edits = static_cast<int32_t>(edits_between(pieces[i - 1], pieces[i]));
+    const auto apart =
+        static_cast<int32_t>(pieces[i].document - pieces[i - 1].document - pieces[i - 1].length);
+    // Those that the document has no token for.
+    score -= prices.edit * apart + prices.extra * (edits - apart);
   }
   return score;
 }
 
-Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d, int32_t cost,
-                Dispatch dispatch) {
+Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d,
+                const Prices& prices, Dispatch dispatch) {
   const FillRow fill = use_avx2(dispatch) ? fill_row_avx2 : fill_row_portable;
   Extension<1> forwards(query.data() + q, static_cast<uint32_t>(query.size()) - q,
-                        document.data() + d, static_cast<uint32_t>(document.size()) - d, 0, cost,
+                        document.data() + d, static_cast<uint32_t>(document.size()) - d, 0, prices,
                         fill);
   const auto after = forwards.run();
   // A backward extension reads query[-i]: it is given the last token before the point.
   Extension<-1> backwards(query.data() + q - 1, q, document.data() + d - 1, d, forwards.gained(),
-                          cost, fill);
+                          prices, fill);
   const auto before = backwards.run();
   Alignment alignment;
   alignment.wants_before = backwards.wants_more();
@@ -411,7 +422,7 @@ Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t 
       pieces.push_back(moved);
     }
   }
-  alignment.score = score_of(pieces, cost);
+  alignment.score = score_of(pieces, prices);
   return alignment;
 }
 

@@ -25,6 +25,14 @@ inline constexpr int32_t kMatchGain = 2;
 // of 1 unrelated code would align for ever, as LCS covers over two fifths of it.
 inline constexpr int32_t kWordCost = 1, kLexemeCost = 2;
 
+// What an equal pair gains, what an edit costs, and what a token of the query costs that stands
+// between those of the document.
+struct Prices {
+  int32_t gain, edit, extra;
+
+  static constexpr Prices of(int32_t cost) { return {kMatchGain, cost, cost}; }
+};
+
 // A run of equal tokens: query [query, query + length) = document [document, document + length).
 struct Piece {
   uint32_t query, document, length;
@@ -35,7 +43,10 @@ inline uint32_t edits_between(const Piece& before, const Piece& after) {
   return std::max(after.query - before.query, after.document - before.document) - before.length;
 }
 
-int32_t score_of(std::span<const Piece> pieces, int32_t cost);
+int32_t score_of(std::span<const Piece> pieces, const Prices& prices);
+inline int32_t score_of(std::span<const Piece> pieces, int32_t cost) {
+  return score_of(pieces, Prices::of(cost));
+}
 
 struct Alignment {
   std::vector<Piece> pieces;  // increasing in both; never touching on one diagonal
@@ -67,7 +78,11 @@ Screened screen(Fingerprints query, Fingerprints document, int64_t q, int64_t d,
                 Dispatch dispatch = Dispatch::best);
 
 // The best alignment through the anchor (q, d). Empty if nothing around it agrees.
-Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d, int32_t cost,
-                Dispatch dispatch = Dispatch::best);
+Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d,
+                const Prices& prices, Dispatch dispatch = Dispatch::best);
+inline Alignment align(Fingerprints query, Fingerprints document, uint32_t q, uint32_t d,
+                       int32_t cost, Dispatch dispatch = Dispatch::best) {
+  return align(query, document, q, d, Prices::of(cost), dispatch);
+}
 
 }  // namespace dedup

@@ -418,7 +418,24 @@ dedup::Vocabulary vocabulary(const std::vector<py::object>& words) {
   return made;
 }
 
-// One stage's reading of a text: its own text, and its runs, a row each.
+// A reading's own text, and its runs, a row each.
+py::object shown(const std::optional<dedup::Reading>& reading) {
+  if (!reading) return py::none();
+  Array<std::uint32_t> runs({reading->runs().size(), std::size_t{5}});
+  auto rows = runs.mutable_unchecked<2>();
+  for (std::size_t i = 0; i < reading->runs().size(); ++i) {
+    const auto row = static_cast<py::ssize_t>(i);
+    const dedup::Reading::Run& run = reading->runs()[i];
+    rows(row, 0) = run.at;
+    rows(row, 1) = run.size;
+    rows(row, 2) = run.start;
+    rows(row, 3) = run.end;
+    rows(row, 4) = run.copied;
+  }
+  return py::make_tuple(py::str(reading->text()), runs);
+}
+
+// One stage's reading of a text.
 py::object read_as(const std::string& stage, const py::object& text,
                    const dedup::Vocabulary& vocabulary) {
   const std::string_view bytes = utf8(text);
@@ -434,24 +451,12 @@ py::object read_as(const std::string& stage, const py::object& text,
     } else if (stage == "respelled") {
       reading = dedup::respelled(bytes, vocabulary);
     } else if (stage == "thinned") {
-      reading = dedup::thinned(bytes, vocabulary);
+      reading = dedup::thinned(bytes);
     } else {
       throw dedup::ArgumentError("no stage of reading is called " + stage);
     }
   }
-  if (!reading) return py::none();
-  Array<std::uint32_t> runs({reading->runs().size(), std::size_t{5}});
-  auto rows = runs.mutable_unchecked<2>();
-  for (std::size_t i = 0; i < reading->runs().size(); ++i) {
-    const auto row = static_cast<py::ssize_t>(i);
-    const dedup::Reading::Run& run = reading->runs()[i];
-    rows(row, 0) = run.at;
-    rows(row, 1) = run.size;
-    rows(row, 2) = run.start;
-    rows(row, 3) = run.end;
-    rows(row, 4) = run.copied;
-  }
-  return py::make_tuple(py::str(reading->text()), runs);
+  return shown(reading);
 }
 
 void bind_readings(py::module_& module) {
@@ -882,10 +887,11 @@ py::tuple screen(const py::bytes& query, const py::bytes& document, std::int64_t
 
 // Score, pieces, and whether more of the document, before or behind, would have been looked at.
 py::tuple align(const py::bytes& query, const py::bytes& document, std::uint32_t q, std::uint32_t d,
-                std::int32_t cost, bool portable) {
+                std::int32_t cost, bool portable, std::int32_t gain, std::int32_t extra) {
   const dedup::Fingerprints own = fingerprints(query), other = fingerprints(document);
   if (q > own.size() || d > other.size()) throw py::index_error("the anchor lies outside");
-  const dedup::Alignment found = dedup::align(own, other, q, d, cost, dispatch(portable));
+  const dedup::Alignment found = dedup::align(
+      own, other, q, d, dedup::Prices{gain, cost, extra < 0 ? cost : extra}, dispatch(portable));
   std::vector<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> pieces;
   for (const auto& piece : found.pieces) {
     pieces.emplace_back(piece.query, piece.document, piece.length);
@@ -902,8 +908,8 @@ void bind_kernels(py::module_& module) {
              "portable"_a = false);
   module.def("screen", &screen, "query"_a, "document"_a, "q"_a, "d"_a, "reach"_a,
              "portable"_a = false);
-  module.def("align", &align, "query"_a, "document"_a, "q"_a, "d"_a, "cost"_a,
-             "portable"_a = false);
+  module.def("align", &align, "query"_a, "document"_a, "q"_a, "d"_a, "cost"_a, "portable"_a = false,
+             "gain"_a = 2, "extra"_a = -1);
 }
 
 void bind_index(py::module_& module) {
@@ -1130,6 +1136,20 @@ void bind_index(py::module_& module) {
             const std::string_view bytes = utf8(text);
             const py::gil_scoped_release release;
             return searcher.is_disguised(bytes);
+          },
+          "text"_a)
+      .def(
+          "without_fillers",
+          [](const dedup::Searcher& searcher, const py::object& text) {
+            const std::string_view bytes = utf8(text);
+            std::vector<dedup::Reading> readings;
+            {
+              const py::gil_scoped_release release;
+              readings = searcher.without_fillers(bytes);
+            }
+            py::list all;
+            for (const dedup::Reading& reading : readings) all.append(shown(reading));
+            return all;
           },
           "text"_a)
       .def(

@@ -42,7 +42,9 @@ std::vector<UndoneReading> readings_of(std::string_view utf8, const Vocabulary& 
   if (whole) readings.push_back({*whole, devices, true});
   const bool is_deciphered = undo(kCipher, in(deciphered));
   const bool is_respelled = undo(kSpelling, in(respelled));
-  const bool is_thinned = undo(kFiller, in(thinned));
+  // The text as it stands is thinned where its tokens are known: see Searcher::search().
+  const bool is_thinned =
+      whole && undo(kFiller, [](std::string_view text) { return thinned(text); });
   if (is_deciphered || is_respelled || is_thinned) {
     readings.push_back({std::move(*whole), devices, false});
   }

@@ -11,6 +11,8 @@
 
 #include "error.h"
 #include "lex.h"
+#include "sifting.h"
+#include "thinning.h"
 
 namespace dedup {
 
@@ -273,9 +275,13 @@ void sort_by_place(std::vector<Match>& matches) {
 
 std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
                                     const CodeInfo* syntax, Trace* trace) const {
-  std::vector<Match> as_it_stands = search_text(text, supply, syntax, true, trace);
+  std::vector<Reading> unfilled;
+  std::vector<Match> as_it_stands = search_text(text, supply, syntax, true, trace, &unfilled);
   if (segments_.empty()) return as_it_stands;
-  const std::vector<UndoneReading> readings = readings_of(text, vocabulary());
+  std::vector<UndoneReading> readings = readings_of(text, vocabulary());
+  for (Reading& reading : unfilled) {
+    readings.push_back({std::move(reading), kFiller, false});
+  }
   if (readings.empty()) return as_it_stands;
   BestMatches best(std::move(as_it_stands));
   for (const auto& [reading, devices, is_code] : readings) {
@@ -301,7 +307,8 @@ std::vector<Match> Searcher::search(std::string_view text, const Supply* supply,
 }
 
 std::vector<Match> Searcher::search_text(std::string_view text, const Supply* supply,
-                                         const CodeInfo* syntax, bool is_code, Trace* trace) const {
+                                         const CodeInfo* syntax, bool is_code, Trace* trace,
+                                         std::vector<Reading>* readings) const {
   std::vector<Match> matches;
   Tokens tokens;
   tokenize(text, tokens);
@@ -309,14 +316,11 @@ std::vector<Match> Searcher::search_text(std::string_view text, const Supply* su
   if (tokens.hashes.size() >= 0xFFFFFFF0) {
     throw ArgumentError("search: the query has over 2^32 tokens; cut it");
   }
-  Query words;
-  words.text = text;
-  words.starts = &tokens.starts;
-  words.ends = &tokens.ends;
-  key_tokens(tokens, key_, words.sequence);
+  Query words = words_of(text, tokens);
   add_bands(words, schemes_[kTextView]);
   if (supply) mark_supplied(words, supply->words);
   search_view(words, matches, trace);
+  if (readings) *readings = without_fillers(words, tokens);
   if (!has_code_ || !is_code) return matches;
 
   Lexemes lexemes;
@@ -347,6 +351,29 @@ std::vector<Match> Searcher::search_text(std::string_view text, const Supply* su
   }
   sort_by_place(matches);
   return matches;
+}
+
+Query Searcher::words_of(std::string_view text, const Tokens& tokens) const {
+  Query words;
+  words.text = text;
+  words.starts = &tokens.starts;
+  words.ends = &tokens.ends;
+  key_tokens(tokens, key_, words.sequence);
+  return words;
+}
+
+std::vector<Reading> Searcher::without_fillers(std::string_view text) const {
+  Tokens tokens;
+  tokenize(text, tokens);
+  return without_fillers(words_of(text, tokens), tokens);
+}
+
+std::vector<Reading> Searcher::without_fillers(const Query& words, const Tokens& tokens) const {
+  std::call_once(ordered_, [&] { order_.emplace(segments_); });
+  std::vector<Reading> readings;
+  if (auto thin = thinned(words.text, tokens)) readings.push_back(std::move(*thin));
+  if (auto sift = sifted(words, segments_, dead_, *order_)) readings.push_back(std::move(*sift));
+  return readings;
 }
 
 void Searcher::search_view(Query& query, std::vector<Match>& matches, Trace* trace) const {

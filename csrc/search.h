@@ -25,6 +25,7 @@
 #include "segment.h"
 #include "trace.h"
 #include "vocabulary.h"
+#include "word_order.h"
 
 namespace dedup {
 
@@ -93,19 +94,28 @@ class Searcher {
 
   // Whether the query has readings to be searched besides.
   bool is_disguised(std::string_view query) const {
-    return !segments_.empty() && !readings_of(query, vocabulary()).empty();
+    if (segments_.empty()) return false;
+    return !readings_of(query, vocabulary()).empty() || !without_fillers(query).empty();
   }
   // The words of what is protected, of segments that know them; those of documents that are gone
   // may be among them. Made when first asked for. Throws FormatError if a damaged block is met.
   const Vocabulary& vocabulary() const;
 
+  // Those of them that leave out words of the query that were put between others (thinning.h,
+  // sifting.h). Throws as search().
+  std::vector<Reading> without_fillers(std::string_view query) const;
+
  private:
   struct Passage;
+  // The words of a text, keyed. `tokens` outlives it.
+  Query words_of(std::string_view text, const Tokens& tokens) const;
+  std::vector<Reading> without_fillers(const Query& words, const Tokens& tokens) const;
   void add_supply(std::string_view prompt, bool is_code, Supply& supply) const;
   void mark_supplied(Query& query, std::span<const Supply::Side> supply) const;
-  // Of the text as it stands, or of a part of a reading.
+  // Of the text as it stands, or of a part of a reading. If asked, reads it without fillers.
   std::vector<Match> search_text(std::string_view text, const Supply* supply,
-                                 const CodeInfo* syntax, bool is_code, Trace* trace) const;
+                                 const CodeInfo* syntax, bool is_code, Trace* trace,
+                                 std::vector<Reading>* readings = nullptr) const;
   void search_view(Query& query, std::vector<Match>& matches, Trace* trace) const;
   std::optional<Match> judge(const Query& query, const Passage& passage, Trace* trace) const;
   void assemble(const Query& query, std::vector<Fragment>& fragments, std::vector<Match>& matches,
@@ -119,6 +129,8 @@ class Searcher {
   bool has_code_ = false;
   mutable std::once_flag vocabulary_made_;
   mutable Vocabulary vocabulary_;
+  mutable std::once_flag ordered_;
+  mutable std::optional<WordOrder> order_;  // when the first query was read
 };
 
 }  // namespace dedup

@@ -243,7 +243,14 @@ def screen(
     query: bytes, document: bytes, q: int, d: int, reach: int, portable: bool = False
 ) -> tuple[bool, int, int]: ...
 def align(
-    query: bytes, document: bytes, q: int, d: int, cost: int, portable: bool = False
+    query: bytes,
+    document: bytes,
+    q: int,
+    d: int,
+    cost: int,
+    portable: bool = False,
+    gain: int = 2,
+    extra: int = -1,
 ) -> tuple[int, list[tuple[int, int, int]], bool, bool]: ...
 
 class Found:
@@ -352,6 +359,7 @@ class Searcher:
         units: Sequence[Unit] = (),
     ) -> Trace: ...
     def is_disguised(self, text: str | bytes) -> bool: ...
+    def without_fillers(self, text: str | bytes) -> list[tuple[str, NDArray[np.uint32]]]: ...
     def supply(self, prompt: str | bytes) -> Supply: ...
     def search_batch(
         self,

@@ -33,6 +33,23 @@ def test_fast_and_portable_bodies_agree(pair: tuple[bytes, bytes, int, int], cos
     assert _core.align(*pair, cost) == _core.align(*pair, cost, portable=True)
 
 
+@given(pairs(), st.integers(1, 20), st.integers(1, 8), st.integers(0, 3))
+def test_they_agree_whatever_the_prices(
+    pair: tuple[bytes, bytes, int, int], gain: int, cost: int, extra: int
+) -> None:
+    prices = {"gain": gain, "extra": extra}
+    assert _core.align(*pair, cost, **prices) == _core.align(*pair, cost, portable=True, **prices)
+
+
+@given(st.binary(min_size=12, max_size=60), st.integers(1, 7))
+def test_words_between_cost_little_where_they_are_cheap(document: bytes, between: int) -> None:
+    document = bytes(byte or 1 for byte in document)
+    query = b"".join(bytes([byte]) + bytes(between) for byte in document)
+    score, pieces, _, _ = _core.align(query, document, 0, 0, 8, gain=12, extra=1)
+    assert sum(length for _, _, length in pieces) == len(document)
+    assert score == 12 * len(document) - between * (len(document) - 1)
+
+
 @given(pairs(), st.integers(0, 20))
 def test_fast_and_portable_screens_agree(pair: tuple[bytes, bytes, int, int], reach: int) -> None:
     query, document, q, d = pair
