@@ -344,8 +344,9 @@ def main() -> None:
     }
     options.folder.mkdir(parents=True, exist_ok=True)
     files = download(list(packages), options.folder)
-    print("| | million tokens | tokens a word | " + "".join(f"{rate:.0%} | " for rate in EDITS))
-    print("|---|" + "---|" * (6 + len(EDITS)))
+    columns = ("", "million tokens", "tokens a word", *(f"{rate:.0%}" for rate in EDITS))
+    columns += ("unrelated", "flagged", "blocked", "longest runs")
+    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
     for language in chosen:
         print(row(language, files, options.trials), flush=True)
 
