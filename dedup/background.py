@@ -17,6 +17,7 @@ large owner counts once, however often a passage stands in it.
 import gzip
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -44,6 +45,12 @@ _SCAFFOLDS: Final = {
     "scrapy": ("templates",),
     "sphinx": ("templates/quickstart",),
 }
+
+# Of Jinja, Mako and Django: what a template does, and what it puts in.
+_DIRECTIVE: Final = re.compile(
+    r"\{%.*?%\}|\{#.*?#\}|<%.*?%>|^[ \t]*%[^\n]*$", re.DOTALL | re.MULTILINE
+)
+_SLOT: Final = re.compile(r"\{\{.*?\}\}|\$\{.*?\}", re.DOTALL)
 
 # What protoc is given: of everything there is in such a file, one.
 _PROTO: Final = """
@@ -140,7 +147,11 @@ def _lists() -> Iterator[Document]:
 def _scaffolds() -> Iterator[Document]:
     for package, folders in _SCAFFOLDS.items():
         places = [place for folder in folders if (place := _inside(package, folder))]
-        yield from _read("scaffolds", package, places)
+        for template in _read("scaffolds", package, places):
+            yield template
+            filled = _SLOT.sub("name", _DIRECTIVE.sub("", template.text))
+            if filled != template.text:
+                yield replace(template, id=f"{template.id}, filled", text=filled)
 
 
 def _stubs() -> Iterator[Document]:

@@ -4,8 +4,9 @@ Takes nothing, gives ``Facts``: rows of a few fields, in the order of their sour
 them in each form whose words differ. Punctuation is no word, so names one a line are also an array,
 a comma list and bullets, and a code before its name is a dictionary, a table and a CSV file.
 
-From the standard library, and as far as they are installed pycountry (ISO 639, 3166, 4217, 15924),
-babel (CLDR: the same and the calendar in many languages), tzdata, webcolors and periodictable.
+From the standard library, and as far as they are installed pycountry (ISO 3166, 4217, 15924),
+iso639-lang, babel (CLDR: the same and the calendar in many languages), tzdata, webcolors and
+periodictable.
 """
 
 import builtins
@@ -121,7 +122,9 @@ def _quoted(row: Row) -> str:
 def _python() -> Iterator[Facts]:
     yield _names("keywords", keyword.kwlist)
     names = [name for name in dir(builtins) if not name.startswith("_")]
+    errors = [name for name in names if name.endswith(("Error", "Exception"))]
     yield _names("exceptions", [name for name in names if name[0].isupper()])
+    yield _names("errors of Python", errors)
     yield _names("functions", [name for name in names if name[0].islower()])
     yield _names("modules", sorted(sys.stdlib_module_names))
     yield Facts("encodings", ("alias", "name"), sorted(encodings.aliases.aliases.items()))
@@ -218,12 +221,8 @@ def _pycountry(pycountry: Any) -> Iterator[Facts]:
     yield Facts("scripts", ("code", "numeric", "name"), scripts)
     families = [(family.alpha_3, family.name) for family in pycountry.language_families]
     yield Facts("language families", ("code", "name"), families)
-    languages = list(pycountry.languages)
-    every = [(one.alpha_3, one.name) for one in languages]
-    yield Facts("languages", ("alpha_3", "name"), every, True)
-    for code in ("alpha_2", "bibliographic"):
-        coded = [(getattr(one, code), one.name) for one in languages if hasattr(one, code)]
-        yield Facts(f"languages, {code}", (code, "name"), coded)
+    languages = [(one.alpha_3, one.name) for one in pycountry.languages]
+    yield Facts("languages", ("alpha_3", "name"), languages, True)
     by_country: dict[str, list[Row]] = {}
     for part in pycountry.subdivisions:
         by_country.setdefault(part.country_code, []).append(
@@ -231,6 +230,13 @@ def _pycountry(pycountry: Any) -> Iterator[Facts]:
         )
     for country, rows in sorted(by_country.items()):
         yield Facts(f"subdivisions of {country}", ("code", "short", "name"), sorted(rows))
+
+
+def _iso639(iso639: Any) -> Iterator[Facts]:
+    languages = list(iso639.iter_langs())
+    for part in ("pt1", "pt2b", "pt2t", "pt5"):
+        rows = sorted((code, one.name) for one in languages if (code := getattr(one, part)))
+        yield Facts(f"languages by {part}", ("code", "name"), rows)
 
 
 def _babel(babel: Any) -> Iterator[Facts]:
@@ -258,6 +264,7 @@ def _elements(periodictable: Any) -> Iterator[Facts]:
 
 _PACKAGES: Final[dict[str, Callable[[Any], Iterator[Facts]]]] = {
     "pycountry": _pycountry,
+    "iso639": _iso639,
     "babel": _babel,
     "webcolors": _webcolors,
     "periodictable": _elements,

@@ -23,9 +23,11 @@ _VIEWS: Final[tuple[View, ...]] = get_args(View)
 _RENAMED_SHARE: Final = 0.1
 
 # The background excuses what is hardly less like it than like the document: an editor's hand in a
-# licence passes, a public-domain original does not excuse its translation.
-_BACKGROUND_IDENTITY: Final = 0.9
-_BACKGROUND_SLACK: Final = 0.05
+# licence passes, an original does not excuse its revision. Where the King James is permitted, 98 %
+# of edited passages of the American Standard Version stay blocked, at a slack of .05 78 %. Of 538
+# licence texts and 40 lists that are blocked without, 2 and 3 stay so, by equality alone 3 and 9.
+_BACKGROUND_SHARE: Final = 0.9
+_BACKGROUND_SLACK: Final = 0.02
 # What is left of a passage then is nothing if it is shorter than the least that is a match, or is
 # shreds of less than that which make up no more than so much of the passage.
 _LEAST_TOKENS: Final = 12
@@ -249,11 +251,11 @@ def _excuses(other: Match, match: Match) -> bool:
         or match.shared_names > other.shared_names
     ):
         return False
-    if other.view != match.view or other.identity >= _BACKGROUND_IDENTITY:
-        return other.identity >= _BACKGROUND_IDENTITY
+    if other.containment >= _BACKGROUND_SHARE:
+        return True
     # Over 1 together they are of the same words; below, the words of the two may take turns.
-    is_like = other.identity >= match.identity - _BACKGROUND_SLACK
-    return is_like and other.identity + match.identity > 1
+    is_like = other.containment >= match.containment - _BACKGROUND_SLACK
+    return other.view == match.view and is_like and other.containment + match.containment > 1
 
 
 def _outside(span: Span, others: Iterable[Span]) -> list[Span]:

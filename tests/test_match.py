@@ -14,7 +14,7 @@ WHOLE = replace(
     tokens=200,
     run=200,
     distinct=100,
-    identity=1.0,
+    containment=1.0,
     kind="verbatim",
 )
 
@@ -53,13 +53,13 @@ def test_shreds_are_nothing_unless_they_are_many() -> None:
 
 
 def test_background_that_is_less_like_the_passage_excuses_nothing() -> None:
-    public = over(1000, 3000, kind="near", identity=0.7)
+    public = over(1000, 3000, kind="near", containment=0.7)
     assert less(WHOLE, public) == WHOLE
-    assert less(replace(WHOLE, identity=0.74, kind="near"), public).background
+    assert less(replace(WHOLE, containment=0.71, kind="near"), public).background
 
 
 def test_words_of_two_texts_that_take_turns_are_not_excused() -> None:
-    half = replace(WHOLE, kind="near", identity=0.5)
+    half = replace(WHOLE, kind="near", containment=0.5)
     assert less(half, half) == half
 
 

@@ -179,7 +179,7 @@ def _alarm_chart(alarms: dict[str, Any]) -> Markup:
     rows = []
     for one in alarms["sets"]:
         rate = one["block"]["balanced"]
-        point = Point(f"{one['set']} ({one['n']})", rate["rate"], rate["low"], rate["high"])
-        rows.append((point, SETS[one["set"]].first))
+        point = Point("blocked", rate["rate"], rate["low"], rate["high"])
+        rows.append((f"{one['set']} ({one['n']})", [point], SETS[one["set"]].first))
     title = f"benign texts blocked by the balanced profile, {alarms['tokens']:,} words protected"
     return Markup(intervals(title, rows))  # made of numbers and our names
