@@ -110,6 +110,7 @@ def main() -> None:
         "sources": {},
         "leaks": [],
         "drips": [],
+        "background": {},
         "alarms": [],
         "precision": [],
         "hits": [],

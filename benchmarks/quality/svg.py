@@ -37,13 +37,18 @@ class Point:
 
 
 def curves(
-    title: str, unit: str, series: Sequence[tuple[str, Sequence[Point]]], *, has_key: bool = False
+    title: str,
+    unit: str,
+    series: Sequence[tuple[str, Sequence[Point]]],
+    *,
+    places: Sequence[str] = (),
+    has_key: bool = False,
 ) -> str:
     """Rates from left to right, a line for each series; the places are those of the longest.
 
     With a key the chart is twice as large, and the names of the series stand beside it.
     """
-    labels = [point.label for point in max((points for _, points in series), key=len)]
+    labels = places or [p.label for p in max((points for _, points in series), key=len)]
     width, height = (2 * _WIDTH, 2 * _HEIGHT) if has_key else (_WIDTH, _HEIGHT)
     inner_w, inner_h = width - _LEFT - _RIGHT, height - _TOP - _BOTTOM
 
