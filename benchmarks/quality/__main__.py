@@ -54,7 +54,7 @@ FULL = Size(1000, (20, 40, 60, 100, 200, 500), 400, 1000, 200, 200, 30_000, (10*
 
 _SECTIONS = ("prose", "code", "alarms", "cases", "rivals")
 
-# Attacks, with strengths, of which leaks are measured, and on which others are compared.
+# Attacks, with strengths, of which leaks are measured most, and on which others are compared.
 _LEAKS = (
     ("as it is", (1.0,)),
     ("capitals", (1.0,)),
@@ -197,9 +197,11 @@ def _prose(options: argparse.Namespace, size: Size, report: dict[str, Any]) -> l
                     cells.append(run(index, texts, attack, strength, length, size.trials)[0])
         cells += run_split(index, texts, size.trials)
         filter = Filter(index)
-        for name, attack_row, strength, trials in _chosen(texts, _LEAKS, 100, size.leaks):
-            leak = leak_of(filter, attack_row, name, strength, "text", trials)
-            report["leaks"].append(leak.to_dict())
+        others = [(a.name, (a.medium,)) for a in ATTACKS if a.name not in dict(_LEAKS)]
+        for wanted, n in ((_LEAKS, size.leaks), (others, max(1, size.leaks // 10))):
+            for name, attack_row, strength, trials in _chosen(texts, wanted, 100, n):
+                leak = leak_of(filter, attack_row, name, strength, "text", trials)
+                report["leaks"].append(leak.to_dict())
         for _, _, _, trials in _chosen(texts, (("replaced", (0.1,)),), 100, size.leaks):
             for cell, same in dripped(filter, trials):
                 cells.append(cell)
