@@ -132,7 +132,11 @@ def _python() -> Iterator[Facts]:
     languages = ((f"{code:04x}", name) for code, name in sorted(locale.windows_locale.items()))
     yield Facts("Windows locales", ("code", "name"), list(languages))
     months = [list(names)[1:] for names in (calendar.month_name, calendar.month_abbr)]
-    yield _calendar("calendar", months, [list(calendar.day_name), list(calendar.day_abbr)])
+    days = [list(calendar.day_name), list(calendar.day_abbr)]
+    yield _calendar("calendar", months, days)
+    for name, (whole, short) in (("months", months), ("days", days)):
+        rows = [(str(n), *names) for n, names in enumerate(zip(short, whole, strict=True), 1)]
+        yield Facts(name, ("number", "short", "name"), rows)
 
 
 def _system() -> Iterator[Facts]:
@@ -167,11 +171,11 @@ def _characters() -> Iterator[Facts]:
         ]
         yield Facts(f"characters from {first:04X}", ("code", "character", "name"), rows, True)
     for charset in _CHARSETS:
-        upper = [bytes([byte]).decode(charset, "ignore") for byte in range(0xA0, 0x100)]
+        upper = [bytes([byte]).decode(charset, "ignore") for byte in range(0x80, 0x100)]
         signs = [
-            (f"{byte:o}", str(byte), f"{byte:02X}", character, unicodedata.name(character, ""))
-            for byte, character in enumerate(upper, 0xA0)
-            if character
+            (f"{byte:o}", str(byte), f"{byte:02X}", character, name)
+            for byte, character in enumerate(upper, 0x80)
+            if character and (name := unicodedata.name(character, ""))
         ]
         fields = ("octal", "decimal", "hexadecimal", "character", "name")
         yield Facts(charset, fields, signs, True)

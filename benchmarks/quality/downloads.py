@@ -64,16 +64,38 @@ DEBIAN = [
 ]
 # What a background index is made of: scripts of PostgreSQL, and manual pages.
 EXTENSIONS = [
-    "postgresql-15-debversion",
-    "postgresql-15-hll",
-    "postgresql-15-ip4r",
-    "postgresql-15-orafce",
-    "postgresql-15-partman",
-    "postgresql-15-prefix",
-    "postgresql-15-rum",
-    "postgresql-15-semver",
-    "postgresql-15-similarity",
-    "postgresql-15-unit",
+    f"postgresql-15-{name}"
+    for name in (
+        "asn1oid",
+        "cron",
+        "debversion",
+        "dirtyread",
+        "first-last-agg",
+        "hll",
+        "hypopg",
+        "icu-ext",
+        "ip4r",
+        "jsquery",
+        "mysql-fdw",
+        "orafce",
+        "partman",
+        "pg-qualstats",
+        "pg-stat-kcache",
+        "pg-wait-sampling",
+        "pgaudit",
+        "pgsphere",
+        "plproxy",
+        "prefix",
+        "q3c",
+        "rational",
+        "rum",
+        "semver",
+        "set-user",
+        "similarity",
+        "tdigest",
+        "tds-fdw",
+        "unit",
+    )
 ]
 MANUALS = [
     "glibc-doc",
