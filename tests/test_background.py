@@ -51,6 +51,12 @@ def test_stubs_are_python() -> None:
     assert any(id.endswith("/json/__init__.pyi") for id in ids)
 
 
+def test_stubs_of_services_are_what_protoc_makes() -> None:
+    pytest.importorskip("grpc_tools")
+    texts = {one.id: one.text for one in shipped("generated")}
+    assert "class ExampleServicer" in texts["generated/grpc/example_pb2_grpc.py"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_shipped_has_a_corpus_of_its_own(kind: str) -> None:
     for document in shipped(kind):
@@ -89,4 +95,4 @@ def test_what_cannot_be_read_is_told(run: Run, tmp_path: Path) -> None:
 def test_an_unknown_kind_is_refused(run: Run, tmp_path: Path) -> None:
     done = run("index", "background", tmp_path / "b", "--without", "poems", "--no-key")
     assert done.status == 2
-    assert "'poems' is none of licences, scaffolds, stubs" in done.err
+    assert "'poems' is none of licences, lists, scaffolds, generated, stubs" in done.err

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from copy import copy
+from pathlib import Path
 from typing import Self
 
 import pytest
@@ -171,10 +172,20 @@ def test_what_the_background_has_too_is_exempt_and_named_so(
     assert (released + rest).strip() == PROTECTED and verdict.rule == "background"
 
 
-def test_background_that_is_another_text_exempts_nothing(index: Index, background: Index) -> None:
+def test_an_edited_copy_of_what_is_permitted_is_exempt_too(index: Index, background: Index) -> None:
     words = PROTECTED.split()
-    words[::4] = ["something"] * len(words[::4])  # an edited copy is no copy of what is permitted
-    assert Filter(index, background=[background]).check(" ".join(words)).action == "block"
+    words[::4] = ["something"] * len(words[::4])
+    verdict = Filter(index, background=[background]).check(" ".join(words))
+    assert (verdict.action, verdict.rule) == ("allow", "background")
+
+
+def test_background_of_another_text_exempts_nothing(index: Index, tmp_path: Path) -> None:
+    words = PROTECTED.split()
+    words[::5] = ["something"] * len(words[::5])  # of which the protected text is a version
+    with Index.create(tmp_path / "original", key=None) as original:
+        original.add([Document("original", " ".join(words))])
+        original.commit()
+        assert Filter(index, background=[original]).check(PROTECTED).action == "block"
     unrelated = Filter(index, background=[index]).check(HARMLESS)
     assert unrelated.action == "allow" and unrelated.rule is None
 

@@ -94,6 +94,7 @@ ORDER = [
     "repeats.rows",
     "repeats.finding",
     "calibration",
+    "facts",
     "background",
     "serve.settings",
     "serve.failure",

@@ -18,8 +18,9 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.quality.alarms import judgements  # noqa: E402
 from benchmarks.quality.attack import Attack, Dice  # noqa: E402
-from benchmarks.quality.interval import wilson  # noqa: E402
+from benchmarks.quality.interval import Rate, wilson  # noqa: E402
 from benchmarks.quality.matrix import ATTACKS, ROWS  # noqa: E402
+from benchmarks.quality.publish import charts, section  # noqa: E402
 from benchmarks.rivals import datasketch_rival, lexeme_rival, portrait_rival  # noqa: E402
 
 PASSAGE = (
@@ -72,6 +73,32 @@ def test_page_needs_nothing_else(folder: Path) -> None:
     page = (folder / "quality.html").read_text()
     assert not re.search(r"(src|href)\s*=|@import|url\(", page)
     assert page.count("<svg") > 50
+
+
+def test_what_is_published_has_each_row_and_its_charts(report: Any) -> None:
+    before = json.loads((ROOT / "benchmarks/results/before.json").read_text())
+    drawn = charts(report, before)
+    assert drawn.keys() == {"rows", "lengths", "strengths", "profiles"}
+    text = section(report, before)
+    assert all(f"(results/{name}.svg)" in text for name in drawn)
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    for row in report["summary"]:
+        assert any(line.startswith(f"| {row['row']} | {row['title']} |") for line in rows)
+
+
+def test_false_blocks_are_shown_without_and_with_a_background(report: Any) -> None:
+    def alarms(tokens: int, hits: int) -> Any:
+        rate = Rate(hits, 1000).to_dict()
+        block = {"balanced": rate}
+        return {"tokens": tokens, "sets": [{"set": "F2", "n": 1000, "block": block}]}
+
+    sizes = [alarms(10**6, 400), alarms(10**6, 3), alarms(10**7, 700), alarms(10**7, 30)]
+    made = {**report, "cells": [], "alarms": sizes, "background": {"tokens": 10**6}}
+    text = section(made, {"rows": {}})
+    line = next(line for line in text.splitlines() if line.startswith("| F2 "))
+    assert [cell.split()[0] for cell in line.split(" | ")[2:6]] == ["400", "3", "700", "30"]
+    assert "**missed**" in line
+    assert "with one" in charts(made, {"rows": {}})["alarms"]
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: f"{attack.row} {attack.name}")

@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 from dedup import Document, Filter, Index
 
-from .alarms import count_alarms
+from .alarms import Alarms, count_alarms
 from .benign import probes, protected
 from .cases import cases, run_case
 from .code import LEAST_TOKENS, run_python, run_reformatted, sample
@@ -26,6 +26,7 @@ from .downloads import Downloads
 from .functions import Documents, Function, functions_in, standard_library
 from .leaks import dripped, leak_of
 from .matrix import ATTACKS
+from .permitted import background
 from .report import MAIN_LENGTH, precision, summary, write
 from .side_by_side import Pair, code_engines, compared, prose_engines
 from .tools import clang_formatted, terser_minified
@@ -53,7 +54,7 @@ FULL = Size(1000, (20, 40, 60, 100, 200, 500), 400, 1000, 200, 200, 30_000, (10*
 
 _SECTIONS = ("prose", "code", "alarms", "cases", "rivals")
 
-# Attacks, with strengths, of which leaks are measured, and on which others are compared.
+# Attacks, with strengths, of which leaks are measured most, and on which others are compared.
 _LEAKS = (
     ("as it is", (1.0,)),
     ("capitals", (1.0,)),
@@ -109,6 +110,7 @@ def main() -> None:
         "sources": {},
         "leaks": [],
         "drips": [],
+        "background": {},
         "alarms": [],
         "precision": [],
         "hits": [],
@@ -195,9 +197,11 @@ def _prose(options: argparse.Namespace, size: Size, report: dict[str, Any]) -> l
                     cells.append(run(index, texts, attack, strength, length, size.trials)[0])
         cells += run_split(index, texts, size.trials)
         filter = Filter(index)
-        for name, attack_row, strength, trials in _chosen(texts, _LEAKS, 100, size.leaks):
-            leak = leak_of(filter, attack_row, name, strength, "text", trials)
-            report["leaks"].append(leak.to_dict())
+        others = [(a.name, (a.medium,)) for a in ATTACKS if a.name not in dict(_LEAKS)]
+        for wanted, n in ((_LEAKS, size.leaks), (others, max(1, size.leaks // 10))):
+            for name, attack_row, strength, trials in _chosen(texts, wanted, 100, n):
+                leak = leak_of(filter, attack_row, name, strength, "text", trials)
+                report["leaks"].append(leak.to_dict())
         for _, _, _, trials in _chosen(texts, (("replaced", (0.1,)),), 100, size.leaks):
             for cell, same in dripped(filter, trials):
                 cells.append(cell)
@@ -251,21 +255,37 @@ def _alarms(options: argparse.Namespace, size: Size, report: dict[str, Any]) -> 
     if options.fetch:
         downloads.fetch()
     report["sources"] = downloads.digests()
-    for tokens in size.protected:
-        documents = protected(downloads, options.data, tokens)
-        sets = probes(downloads, options.data, documents, size.probes)
-        with _indexed(documents) as index:
-            texts = {document.id: document.text for document in documents}
-            counted = count_alarms(index, texts, sets)
-            report["alarms"].append(
-                {"tokens": index.info().tokens, "sets": [one.to_dict() for one in counted]}
-            )
-            known = {hit["key"] for hit in report["hits"]}
-            report["hits"] += [
-                hit.to_dict() for one in counted for hit in one.hits if hit.key not in known
-            ]
-    report["precision"] = precision(one for a in report["alarms"][-1:] for one in a["sets"])
+    with background(downloads) as permitted:
+        report["background"] = {
+            "documents": permitted.info().documents,
+            "tokens": permitted.info().tokens,
+        }
+        for tokens in size.protected:
+            documents = protected(downloads, options.data, tokens)
+            sets = probes(downloads, options.data, documents, size.probes)
+            with _indexed(documents) as index:
+                texts = {document.id: document.text for document in documents}
+                for excused, counted in enumerate(count_alarms(index, permitted, texts, sets)):
+                    report["alarms"].append(
+                        {
+                            "tokens": index.info().tokens,
+                            "background": bool(excused),
+                            "sets": [one.to_dict() for one in counted],
+                        }
+                    )
+                    _keep_hits(report["hits"], counted, bool(excused))
+    report["precision"] = precision(one for a in report["alarms"][-2:-1] for one in a["sets"])
     return []
+
+
+def _keep_hits(hits: list[dict[str, Any]], counted: Iterable[Alarms], is_excused: bool) -> None:
+    """Those not yet there; each says whether the background left it."""
+    known = {hit["key"]: hit for hit in hits}
+    for hit in (hit for one in counted for hit in one.hits):
+        if hit.key in known:
+            known[hit.key]["left"] |= is_excused
+        else:
+            hits.append(hit.to_dict() | {"left": is_excused})
 
 
 def _cases(options: argparse.Namespace, size: Size, report: dict[str, Any]) -> list[Cell]:

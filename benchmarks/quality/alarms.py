@@ -7,19 +7,20 @@ was judged, by shell patterns of set, text and document, or by the key of one hi
     common    both hold what is everybody's: a licence, a formula, a scaffold, facts
     false     nothing but chance or form in common
 
-``copy`` is left out of the rates; what nobody judged counts as wrong.
+``copy`` is left out of the rates; what nobody judged counts as wrong. The same answers are counted
+twice: as they are, and with what a background index leaves of them.
 """
 
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from dedup import Index, Policy, Verdict
+from dedup import Index, Match, Policy, Verdict
+from dedup.match import with_background
 
 from .benign import SETS, Probe
 from .interval import Rate
@@ -119,39 +120,42 @@ class Alarms:
 
 
 def count_alarms(
-    index: Index, documents: dict[str, str], sets: dict[str, list[Probe]]
-) -> list[Alarms]:
-    """The answers to every set that has texts."""
+    index: Index, background: Index, documents: dict[str, str], sets: dict[str, list[Probe]]
+) -> tuple[list[Alarms], list[Alarms]]:
+    """The answers to every set that has texts, without the background and with it."""
     known = judgements()
-    counted = []
+    plain, excused = [], []
     for key, probes in sets.items():
         if not probes:
             continue
         print(f"{key}: {len(probes)} texts", file=sys.stderr, flush=True)
-        counted.append(_count(index, documents, key, probes, known))
-    return counted
+        plain.append(Alarms(key, len(probes)))
+        excused.append(Alarms(key, len(probes)))
+        for at in range(0, len(probes), 64):
+            batch = probes[at : at + 64]
+            answers = index.search_batch([probe.text for probe in batch], 1)
+            for probe, matches in zip(batch, answers, strict=True):
+                _count(plain[-1], probe, matches, documents, known)
+                if matches:
+                    matches = with_background(matches, background.search(probe.text))
+                _count(excused[-1], probe, matches, documents, known)
+    return plain, excused
 
 
 def _count(
-    index: Index,
+    alarms: Alarms,
+    probe: Probe,
+    matches: list[Match],
     documents: dict[str, str],
-    key: str,
-    probes: Sequence[Probe],
     known: list[Judgement],
-) -> Alarms:
-    alarms = Alarms(key, len(probes))
-    for at in range(0, len(probes), 64):
-        batch = probes[at : at + 64]
-        answers = index.search_batch([probe.text for probe in batch], 1)
-        for probe, matches in zip(batch, answers, strict=True):
-            verdicts = {n: policy.judge(probe.text, matches) for n, policy in _POLICIES.items()}
-            balanced = verdicts["balanced"]
-            if balanced.action != "allow" and _noted(alarms, probe, balanced, documents, known):
-                alarms.copies += 1
-                continue
-            for name, verdict in verdicts.items():
-                alarms.actions[name][verdict.action] += 1
-    return alarms
+) -> None:
+    verdicts = {name: policy.judge(probe.text, matches) for name, policy in _POLICIES.items()}
+    balanced = verdicts["balanced"]
+    if balanced.action != "allow" and _noted(alarms, probe, balanced, documents, known):
+        alarms.copies += 1
+        return
+    for name, verdict in verdicts.items():
+        alarms.actions[name][verdict.action] += 1
 
 
 def _noted(

@@ -23,7 +23,7 @@ from .downloads import INDEXED, Downloads
 from .functions import Function, standard_library, tokens_of
 from .probes import NO_PROBE, PROBES, functions_of_wheels, shingles_of, split_copies, spread
 
-__all__ = ["SETS", "BenignSet", "Probe", "probes", "protected"]
+__all__ = ["SETS", "BenignSet", "Probe", "probes", "protected", "without_roff"]
 
 _WINDOW_WORDS = 200
 _WINDOW_CHARACTERS = 1500
@@ -95,6 +95,11 @@ def _stretches(texts: dict[str, str]) -> Iterator[Probe]:
 
 def _without_tags(text: str) -> str:
     return _TAG.sub(" ", text)
+
+
+def without_roff(text: str) -> str:
+    """A manual page's words, without the commands of its layout."""
+    return _ROFF.sub("", text)
 
 
 def _half(texts: dict[str, str], number: int) -> dict[str, str]:
@@ -316,7 +321,7 @@ def probes(
             made[key] = list(_stretches(make(downloads, 1)))
     manuals = downloads.debian("manpages", r"man\d/.*\.gz$")
     manuals |= downloads.debian("manpages-dev", r"man\d/.*\.gz$")
-    made["F9-man"] = list(_windows({name: _ROFF.sub("", t) for name, t in manuals.items()}))
+    made["F9-man"] = list(_windows({name: without_roff(t) for name, t in manuals.items()}))
     logs: dict[str, str] = {}
     for package in ("libjs-bootstrap", "manpages", "postgresql-15", "tzdata", "linux-doc-6.1"):
         logs |= downloads.debian(package, r"/changelog(\.Debian)?\.gz$")

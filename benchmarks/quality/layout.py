@@ -15,7 +15,10 @@ __all__ = [
     "each_letter",
     "each_word",
     "hyphenated",
+    "in_html_table",
     "in_json",
+    "in_json_array",
+    "in_strings",
     "in_table",
     "in_table_by_column",
     "inside_words",
@@ -127,6 +130,27 @@ def in_json(text: str, strength: float, dice: Dice) -> str:
     for _ in range(int(strength)):
         text = json.dumps(text)
     return text
+
+
+def in_json_array(text: str, strength: float, dice: Dice) -> str:
+    """A string for each word."""
+    return json.dumps(text.split(), indent=2)
+
+
+def in_strings(text: str, size: float, dice: Dice) -> str:
+    """Strings of so many characters, put together as code does."""
+    step = int(size)
+    pieces = [json.dumps(text[at : at + step]) for at in range(0, len(text), step)]
+    return _block(["text = (", *(f"    {piece} +" for piece in pieces), '    "")'])
+
+
+def in_html_table(text: str, columns: float, dice: Dice) -> str:
+    """With a word a cell, to be read row by row."""
+    rows = [
+        "<tr>" + "".join(f"<td>{html.escape(word)}</td>" for word in line.split()) + "</tr>"
+        for line in _lines(text, columns)
+    ]
+    return _block(["<table>", *rows, "</table>"])
 
 
 def bulleted(text: str, size: float, dice: Dice) -> str:

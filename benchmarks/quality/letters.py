@@ -20,7 +20,9 @@ __all__ = [
     "curly",
     "dashed",
     "fullwidth",
+    "humped",
     "in_alphabet",
+    "isolated",
     "joined",
     "ligatures",
     "marked",
@@ -37,6 +39,7 @@ __all__ = [
     "through",
     "typos",
     "upside_down",
+    "without_vowels",
 ]
 
 LOOKALIKES_CYRILLIC = dict(
@@ -153,6 +156,13 @@ def mirrored(text: str, strength: float, dice: Dice) -> str:
     return " ".join(f"\u202e{word[::-1]}\u202c" for word in text.split())
 
 
+def isolated(text: str, strength: float, dice: Dice) -> str:
+    """Line by line backwards, each turned round inside an isolate."""
+    words = text.split()
+    lines = (" ".join(words[at : at + 10]) for at in range(0, len(words), 10))
+    return "\n".join(f"\u2066\u202e{line[::-1]}\u202c\u2069" for line in lines)
+
+
 def reversed_text(text: str, strength: float, dice: Dice) -> str:
     return text[::-1]
 
@@ -171,6 +181,12 @@ def spaced(sign: str, between_words: str) -> Edit:
     )
 
 
+def humped(text: str, size: float, dice: Dice) -> str:
+    """So many words as one, each with a capital."""
+    words, step = [word[:1].upper() + word[1:] for word in text.split()], int(size)
+    return " ".join("".join(words[at : at + step]) for at in range(0, len(words), step))
+
+
 def joined(text: str, size: float, dice: Dice) -> str:
     """So many words as one; 0 for all."""
     words = text.split()
@@ -184,6 +200,10 @@ def joined(text: str, size: float, dice: Dice) -> str:
 def typos(text: str, rate: float, dice: Dice) -> str:
     """A letter lost, doubled, replaced or exchanged with the next in so many of the words."""
     return " ".join(_mistyped(w, dice) if dice.hits(rate) else w for w in text.split())
+
+
+def without_vowels(text: str, strength: float, dice: Dice) -> str:
+    return re.sub(r"(?i)(?<=\w)[aeiou]", "", text)
 
 
 def _mistyped(word: str, dice: Dice) -> str:

@@ -10,17 +10,27 @@ from dataclasses import dataclass
 
 from .attack import Attack
 from .encodings import (
+    as_ascii85,
     as_base32,
     as_base64,
+    as_base64_backwards,
+    as_base64_of_urls,
     as_base85,
     as_binary,
+    as_codes,
     as_hex,
+    as_hex_bytes,
     as_morse,
     as_pig_latin,
+    as_quoted_printable,
     as_rot13,
+    as_rot47,
     as_shifted,
     as_spelled,
+    as_uu,
+    as_wrapped_base64,
     as_zlib,
+    by_atbash,
     by_own_cipher,
 )
 from .layout import (
@@ -30,7 +40,10 @@ from .layout import (
     each_letter,
     each_word,
     hyphenated,
+    in_html_table,
     in_json,
+    in_json_array,
+    in_strings,
     in_table,
     in_table_by_column,
     inside_words,
@@ -50,7 +63,9 @@ from .letters import (
     curly,
     dashed,
     fullwidth,
+    humped,
     in_alphabet,
+    isolated,
     joined,
     ligatures,
     marked,
@@ -67,6 +82,7 @@ from .letters import (
     through,
     typos,
     upside_down,
+    without_vowels,
 )
 from .words import (
     delete,
@@ -165,6 +181,8 @@ ATTACKS = [
     Attack("3", "quoted three times", prefixed("> > > "), _LINE, 8, _LINE_UNIT),
     Attack("3", "as a diff", prefixed("+"), _LINE, 8, _LINE_UNIT),
     Attack("3", "as comments", prefixed("// "), _LINE, 8, _LINE_UNIT),
+    Attack("3", "at a prompt", prefixed(">>> "), _LINE, 8, _LINE_UNIT),
+    Attack("3", "in a shell", prefixed("$ "), _LINE, 8, _LINE_UNIT),
     Attack("3", "line numbers", numbered("{:6}\t"), _LINE, 8, _LINE_UNIT),
     Attack("3", "list numbers", numbered("{}. "), _LINE, 8, _LINE_UNIT),
     Attack("3", "as output of grep", numbered("book.txt:{}:"), _LINE, 8, _LINE_UNIT),
@@ -183,6 +201,7 @@ ATTACKS = [
     Attack("6", "full width", fullwidth, _RATES, 1, _LETTERS),
     Attack("6", "mathematical bold", in_alphabet(0x1D400, 0x1D41A), _RATES, 1, _LETTERS),
     Attack("6", "mathematical sans", in_alphabet(0x1D5A0, 0x1D5BA), _RATES, 1, _LETTERS),
+    Attack("6", "mathematical monospace", in_alphabet(0x1D670, 0x1D68A), _RATES, 1, _LETTERS),
     Attack("6", "circled", in_alphabet(0x24B6, 0x24D0), _RATES, 1, _LETTERS),
     Attack("6", "ligatures", ligatures),
     # ---- diacritics
@@ -196,6 +215,7 @@ ATTACKS = [
     # ---- direction
     Attack("9", "overridden, whole", overridden),
     Attack("9", "overridden, by word", mirrored),
+    Attack("9", "overridden, by line in isolates", isolated),
     Attack("9", "backwards", reversed_text, tier="flag"),
     Attack("9", "words backwards", reversed_words, tier="flag"),
     Attack("9", "upside down", upside_down, tier="flag"),
@@ -206,10 +226,13 @@ ATTACKS = [
     Attack("11", "letters spaced, words wider", spaced(" ", "   "), _RATES, 1, _WORDS),
     Attack("11", "letters dotted", spaced(".", " "), _RATES, 1, _WORDS),
     Attack("11", "letters hyphenated", spaced("-", " "), _RATES, 1, _WORDS),
+    Attack("11", "letters underscored", spaced("_", " "), _RATES, 1, _WORDS),
+    Attack("11", "words joined, capitals", humped, (4, 12), 4, "words"),
     Attack("11", "words joined", joined, (2, 4, 0), 0, "words, 0 for all"),
     # ---- filler
     Attack("12", "one sign", of_words(filler("\U0001f34c")), (5, 3, 2, 1), 1, "after every n-th"),
     Attack("12", "one word", of_words(filler("banana")), (10, 5, 3, 2, 1), 1, "after every n-th"),
+    Attack("12", "a word in brackets", of_words(filler("[banana]")), (5, 1), 1, "after every n-th"),
     Attack("12", "a star between letters", spaced("*", " "), _RATES, 1, _WORDS),
     Attack("12", "a word after n", of_words(insert_every), (10, 5, 3, 2, 1), 5, "after every n-th"),
     Attack("12", "words put in", of_words(insert), (0.1, 0.2, 0.3, 0.5), 0.2, "a word"),
@@ -238,23 +261,41 @@ ATTACKS = [
         1,
         _LETTERS,
     ),
+    Attack(
+        "15", "entities of entities", each_letter(lambda c: f"&amp;#{ord(c)};"), _RATES, 1, _LETTERS
+    ),
     Attack("15", "named entities", lambda text, strength, dice: html.escape(text)),
     Attack("15", "\\u escapes", each_letter(lambda c: f"\\u{ord(c):04x}"), _RATES, 1, _LETTERS),
     Attack("15", "\\x escapes", each_letter(lambda c: f"\\x{ord(c):02x}"), _RATES, 1, _LETTERS),
+    Attack(
+        "15", "octal escapes", each_letter(lambda c: f"\\{ord(c):03o}"), _RATES, 1, _LETTERS, "none"
+    ),
     Attack("15", "URL, spaces", url_encoded),
     Attack(
         "15", "URL, letters", each_letter(lambda c: f"%{ord(c) % 256:02X}"), _RATES, 1, _LETTERS
     ),
     Attack("15", "LaTeX in words", inside_words(r"\textbf{{{}}}"), _RATES, 1, _WORDS),
     Attack("15", "JSON", in_json, (1, 2), 2, "times"),
+    Attack("15", "JSON array of words", in_json_array),
+    Attack("15", "strings put together", in_strings, (40, 10, 3), 10, "characters", "none"),
+    Attack("15", "BBCode in words", inside_words("[b]{}[/b]"), _RATES, 1, _WORDS, "none"),
+    Attack("15", "quoted printable", as_quoted_printable, tier="none"),
+    Attack("15", "HTML table", in_html_table, (3, 6), 6, "columns"),
     Attack("15", "CSV cells", csv_cells),
     Attack("15", "bullets", bulleted, (8, 3, 1), 1, _LINE_UNIT),
     Attack("15", "table", in_table, (3, 6), 6, "columns"),
     Attack("15", "table by column", in_table_by_column, (2, 3, 6), 3, "columns"),
     # ---- encodings
     Attack("16", "base64", as_base64, (1, 2), 1, "times"),
+    Attack("16", "base64, wrapped", as_wrapped_base64, (76, 40), 76, "characters a line"),
+    Attack("16", "base64 of URLs", as_base64_of_urls),
+    Attack("16", "base64, backwards", as_base64_backwards, tier="none"),
     Attack("16", "base32", as_base32),
     Attack("16", "base85", as_base85),
+    Attack("16", "Ascii85", as_ascii85),
+    Attack("16", "uuencode", as_uu, tier="none"),
+    Attack("16", "hex, by byte", as_hex_bytes),
+    Attack("16", "numbers of characters", as_codes, tier="none"),
     Attack("16", "hex", as_hex),
     Attack("16", "rot13", as_rot13),
     Attack("16", "shifted", as_shifted, (3, 7), 7, "letters"),
@@ -262,6 +303,8 @@ ATTACKS = [
     Attack("16", "binary", as_binary),
     Attack("16", "pig latin", as_pig_latin, tier="flag"),
     Attack("16", "NATO spelling", as_spelled, tier="flag"),
+    Attack("16", "Atbash", by_atbash, tier="none"),
+    Attack("16", "rot47", as_rot47, tier="none"),
     Attack("16", "a cipher of one's own", by_own_cipher, tier="none"),
     Attack("17", "zlib in base64", as_zlib, tier="none"),
     # ---- slices
@@ -270,6 +313,7 @@ ATTACKS = [
         "21", "interleaved", of_words(interleaved), (8, 4, 2, 1), 2, "words in turn", tier="flag"
     ),
     # ---- noise
+    Attack("23", "vowels left out", without_vowels, tier="none"),
     Attack("23", "typing errors", typos, (0.1, 0.2, 0.3, 0.5), 0.1, _WORDS),
 ]
 

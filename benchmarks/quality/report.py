@@ -16,10 +16,12 @@ from .matrix import ATTACKS, CODE_MEDIUM, ROWS
 from .svg import Point, curves, intervals
 from .trials import PROFILES, Cell
 
-__all__ = ["precision", "summary", "write"]
+__all__ = ["MAIN_LENGTH", "TRIED", "precision", "summary", "write"]
 
 # The length that the matrix speaks of is 50 words; the figures of a row are of this many.
 MAIN_LENGTH = 60
+# Attacks that are tried to see what becomes of them, and of which nothing is wanted.
+TRIED = {attack.name for attack in ATTACKS if attack.tier == "none"}
 # Rows 18 to 20, which are no attacks on a text: characters a piece, parts, words a request.
 _DELIVERED = (1, 4, 20)
 
@@ -41,9 +43,7 @@ def summary(cells: Sequence[Cell]) -> list[dict[str, Any]]:
                 attacks.append({"attack": name, "level": level, **_rate(parts, level).to_dict()})
         if not attacks:
             continue
-        asked = [
-            one for one in attacks if one["trials"] and tiers.get(one["attack"]) != "none"
-        ] or attacks
+        asked = [one for one in attacks if one["trials"] and one["attack"] not in TRIED] or attacks
         weakest = min(asked, key=lambda one: one["rate"])
         rows.append(
             {
@@ -179,7 +179,7 @@ def _alarm_chart(alarms: dict[str, Any]) -> Markup:
     rows = []
     for one in alarms["sets"]:
         rate = one["block"]["balanced"]
-        point = Point(f"{one['set']} ({one['n']})", rate["rate"], rate["low"], rate["high"])
-        rows.append((point, SETS[one["set"]].first))
+        point = Point("blocked", rate["rate"], rate["low"], rate["high"])
+        rows.append((f"{one['set']} ({one['n']})", [point], SETS[one["set"]].first))
     title = f"benign texts blocked by the balanced profile, {alarms['tokens']:,} words protected"
     return Markup(intervals(title, rows))  # made of numbers and our names
