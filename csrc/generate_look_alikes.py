@@ -34,12 +34,14 @@ ALPHABETS = (
     "аьсԁеғɡһіјӄⅼмпорԛгѕтцѵщхүᴢ",
     "ลษ¢∂єƒﻭђเյкℓ๓ησρợяรtµνฬאץz",
 )
-OTHERS = {"€": "e", "£": "l", "¥": "y", "§": "s", "Э": "e", "З": "e", "Ш": "w", "Щ": "w"}
+OTHERS = {"€": "e", "£": "l", "¥": "y", "§": "s", "ε": "e", "Э": "e", "З": "e", "Ш": "w", "Щ": "w"}
 # By their names alone: small capitals, letters in parentheses, letters with strokes and hooks.
 NAMED = (
     re.compile("LATIN LETTER SMALL CAPITAL ([A-Z])"),
     re.compile("PARENTHESIZED LATIN (?:SMALL|CAPITAL) LETTER ([A-Z])"),
-    re.compile("LATIN (?:SMALL|CAPITAL) LETTER (?:SMALL CAPITAL |SCRIPT |DOTLESS )?([A-Z]) WITH .*"),
+    re.compile(
+        "LATIN (?:SMALL|CAPITAL) LETTER (?:SMALL CAPITAL |SCRIPT |DOTLESS )?([A-Z]) WITH .*"
+    ),
 )
 INDICATOR = 0x1F1E6
 
@@ -130,12 +132,7 @@ def entry(character: str, looks: LookAlikes) -> int:
         return 0
     first, second = (ord(letter) - ord("a") + 1 for letter in (letters + "`")[:2])
     either = letters in ("i", "l") and group(character) not in (LATIN, OWN_WORD)
-    return (
-        first
-        | second << SECOND_SHIFT
-        | group(character) << GROUP_SHIFT
-        | either << EITHER_SHIFT
-    )
+    return first | second << SECOND_SHIFT | group(character) << GROUP_SHIFT | either << EITHER_SHIFT
 
 
 def render(prototypes: dict[str, str]) -> str:

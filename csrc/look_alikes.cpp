@@ -43,6 +43,7 @@ constexpr size_t kStrokes = 3;
 constexpr uint32_t kLongest = 256;  // characters of a token
 // Of a streak: a word that is certain makes one, of likely ones it takes three and more.
 constexpr double kLeast = 3, kCertain = 3, kLikely = 1, kSlight = 0.5, kUnlikely = -1;
+constexpr uint32_t kNext = 4;  // bytes between words
 constexpr uint32_t kGap = 64;  // bytes, some ten words
 
 class Respeller {
@@ -124,14 +125,19 @@ class Respeller {
   double score(Token& token) const {
     if (token.is_strange) return kUnlikely;
     if (token.groups == bit(look_alikes::regional)) {
-      // A flag is two of them.
-      if (token.characters == 1) return kCertain;
-      return knows(token) ? kSlight : -kSlight;
+      // A flag is two of them, unless what is before it was none.
+      if (token.characters % 2 == 1) return kCertain;
+      const bool follows = !candidates_.empty() && candidates_.back().score > 0 &&
+                           token.start - candidates_.back().end <= kNext;
+      return follows && knows(token) ? kSlight : -kSlight;
     }
     const bool is_known = knows(token);
     const uint32_t scripts =
         (token.groups & kScripts) | (token.has_latin ? bit(look_alikes::latin) : 0);
-    if ((scripts & kForeign) != 0 && std::popcount(scripts) > 1) return kCertain;
+    if ((scripts & kForeign) != 0 && std::popcount(scripts) > 1) {
+      if (token.characters > 2) return kCertain;
+      return is_known ? kSlight : 0;  // units of measure do so
+    }
     if (token.characters == 1) return beside_letter(token.start) ? kLikely : 0;
     if ((scripts & kForeign) == 0 && token.looking >= 4 && 2 * token.looking > token.characters &&
         (token.groups & bit(look_alikes::latin)) != 0) {
@@ -185,13 +191,31 @@ class Respeller {
       for (size_t i = from; i < to; ++i) {
         const Candidate& candidate = candidates_[i];
         if (candidate.score <= 0) continue;
-        reading->copy(text_, done, candidate.start);
-        reading->put(candidate.skeleton, candidate.start, candidate.end);
-        done = candidate.end;
+        done = put(candidate, done, *reading);
       }
     });
     if (reading) reading->copy(text_, done, static_cast<uint32_t>(text_.size()));
     return reading;
+  }
+
+  // Puts letters for what looks like some, each in its place; returns up to where the text is read.
+  uint32_t put(const Candidate& candidate, uint32_t done, Reading& reading) const {
+    size_t letter = 0;  // of the skeleton
+    for (uint32_t at = candidate.start; at < candidate.end;) {
+      const Character character = character_at(text_, at);
+      const uint32_t end = at + character.size;
+      if (const uint16_t entry = look_alikes::entry(character.point); entry != 0) {
+        const size_t size = (entry >> 5 & 31) != 0 ? 2 : 1;
+        reading.copy(text_, done, at);
+        reading.put(std::string_view(candidate.skeleton).substr(letter, size), at, end);
+        letter += size;
+        done = end;
+      } else if (const Letter plain = folded(text_, at, character); plain.kind == unicode::word) {
+        letter += plain.size;
+      }
+      at = end;
+    }
+    return done;
   }
 
   std::string_view text_;

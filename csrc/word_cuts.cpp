@@ -326,7 +326,7 @@ class Recutter {
     for (size_t from = at; from < end;) {
       size_t to = from + 1;
       while (to < end && !is_wide(to)) ++to;
-      exact &= to == end || gap(to).find_first_of(" \t\n") != narrow.npos;
+      exact &= to == end || gap(to).find_first_not_of(" \t\r\n.,:!?\"'-") == narrow.npos;
       for (size_t i = from + 1; i < to; ++i) exact &= gap(i) == narrow;
       gather(from, to);
       const bool is_word = vocabulary_.knows(letters_.text);
@@ -420,6 +420,8 @@ class Recutter {
       if (words == 1) return;
     } else if (to - from == 1 && pieces_[from].is_camel && pieces_[from].letters < kName) {
       unit.score = std::min(unit.score, 0.0);
+    } else if (to - from == 1 && pieces_[from].letters < kName && unit.score > 0) {
+      unit.score *= 0.7;  // long words are made of short ones in many languages
     }
     candidates_.push_back(std::move(unit));
   }
@@ -448,14 +450,11 @@ class Recutter {
         if (candidate.words.empty()) continue;
         if (!reading) reading.emplace();
         reading->copy(whole, done, base + candidate.start);
-        done = base + candidate.start;
         for (const auto& [word, span] : candidate.words) {
-          const auto start = base + static_cast<uint32_t>(span.start);
-          if (done < start || &word != &candidate.words.front().first) {
-            reading->put(" ", done, start);
-          }
-          done = base + static_cast<uint32_t>(span.end);
-          reading->put(word, start, done);
+          // A space that was not there belongs to the word behind it.
+          const bool first = &word == &candidate.words.front().first;
+          reading->put(first ? word : " " + word, base + static_cast<uint32_t>(span.start),
+                       base + static_cast<uint32_t>(span.end));
         }
         done = base + candidate.end;
       }
