@@ -1,4 +1,5 @@
-// Look-alikes, leet, spaced letters and joined words as plain words.
+// Look-alikes, leet, spaced letters and joined words as plain words (look_alikes.h, leet.h,
+// word_cuts.h), one after the other until nothing is left to undo.
 #pragma once
 
 #include <optional>

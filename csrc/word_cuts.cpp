@@ -24,9 +24,9 @@ constexpr std::array<float, kLongest + 1> kWorth = {0, -5, -2, 0.5, 2, 4, 5, 6, 
 constexpr float kSkipped = -4;
 constexpr float kKept = 2;  // more for a word that stands so in the text
 
-// More for one of the commonest words. In a vocabulary of 100,000 words seven of ten strings of
-// three letters are words too; of the shingles of five words of joined English 22 % are found again
-// without this and 63 % with it (of 10,000 words: 61 and 78 %).
+// More for one of the commonest words: in a vocabulary of 100,000 words seven of ten strings of
+// three letters are words too. Of the runs of five words of joined English 74 % are found again
+// there, 22 % without this; of 1,000 words 95 %, of 10,000 84 %, of 550,000 66 %.
 constexpr float kCommon = 4;
 constexpr std::string_view kCommonWords =
     "the of and to in a is that it was for on are as with his they at be this from i have or by "

@@ -121,8 +121,10 @@ def test_words_lie_where_they_were_hidden(device: str) -> None:
         else:
             raw[start:end].decode()  # cut between characters
     assert covered == len(read)
-    # In order, so that a passage read is the passage of the text between its ends.
-    assert all(one[3] <= next_[2] for one, next_ in zip(runs, runs[1:], strict=False))
+    # In order, so that a passage read is the passage of the text between its ends; what several
+    # devices hid may come of the same letters.
+    for one, following in zip(runs, runs[1:], strict=False):
+        assert one[3] <= following[2] or one[2:4] == following[2:4]
 
 
 def test_span_of_a_word_is_that_of_its_letters() -> None:
