@@ -121,12 +121,12 @@ def entry(character: str, looks: LookAlikes) -> int:
     if character.isascii() or not is_known(point) or unicodedata.category(character)[0] in "NZC":
         return 0
     folded = fold(character)
-    if not folded or folded.isascii() and folded.isalnum():
+    if not folded or (folded.isascii() and folded.isalnum()):
         return 0
     name = unicodedata.name(character, "")
-    if re.search("TURNED|REVERSED|INVERTED|SIDEWAYS|PRESENTATION|HANGUL|COMBINING", name):
-        if character not in looks.ornamental:
-            return 0
+    left = re.search("TURNED|REVERSED|INVERTED|SIDEWAYS|PRESENTATION|HANGUL|COMBINING", name)
+    if left and character not in looks.ornamental:
+        return 0
     letters = looks.letters(character) or (looks.letters(folded) if len(folded) == 1 else "")
     if not letters:
         return 0
