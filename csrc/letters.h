@@ -23,8 +23,9 @@ inline Character character_at(std::string_view utf8, size_t at) {
   return {(lead & 7) << 18 | tail(1) << 12 | tail(2) << 6 | tail(3), 4};
 }
 
-// A character folded. One that is not simply a part of a word (a ligature of many letters, a
-// fraction, a Hangul syllable) counts as a separator.
+// A character folded. One of a script without spaces counts as a word of its own, wherever words
+// are cut there. One that is not simply a part of a word (a ligature of many letters, a fraction, a
+// Hangul syllable) counts as a separator.
 struct Letter {
   unicode::Kind kind;
   uint8_t size;
@@ -37,7 +38,8 @@ inline Letter folded(std::string_view utf8, size_t at, Character character) {
   const uint16_t entry = unicode::entry(character.point);
   Letter letter{unicode::separator, 0, {}};
   if (entry < unicode::first_mapping) {
-    letter.kind = static_cast<unicode::Kind>(entry);
+    letter.kind =
+        entry == unicode::unspaced ? unicode::own_word : static_cast<unicode::Kind>(entry);
     letter.size = static_cast<uint8_t>(character.size);
     std::memcpy(letter.bytes, utf8.data() + at, character.size);
     return letter;
