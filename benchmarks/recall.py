@@ -17,7 +17,16 @@ from pathlib import Path
 
 from quality.attack import Dice
 from quality.interval import wilson
-from quality.words import WordEdit, delete, every, insert, insert_every, shuffle, substitute
+from quality.words import (
+    WordEdit,
+    delete,
+    every,
+    every_nth_is_it,
+    insert,
+    insert_every,
+    shuffle,
+    substitute,
+)
 
 from dedup import Document, Index, Policy
 from dedup.source import read_sources
@@ -27,7 +36,8 @@ ROWS: list[tuple[str, WordEdit, tuple[float, ...]]] = [
     ("words put in, rate", insert, (0.1, 0.2, 0.3)),
     ("words left out, rate", delete, (0.1, 0.2, 0.3)),
     ("every n-th word replaced, n", every, (5, 4, 3, 2)),
-    ("a word after every n-th, n", insert_every, (5, 3, 2)),
+    ("a word after every n-th, n", insert_every, (5, 3, 2, 1)),
+    ("the passage is every n-th word, n", every_nth_is_it, (3,)),
     ("chunks shuffled, up to words", shuffle, (12, 6)),
 ]
 

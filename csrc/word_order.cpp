@@ -7,14 +7,16 @@ namespace dedup {
 
 namespace {
 
-// With an eighth of these tokens a tenth fewer of the disturbed windows are told from others.
+// Learnt from a quarter as many, one in twenty fewer of the disturbed windows are told from others.
 constexpr uint64_t kStretches = 256, kStretchTokens = 1024;
 // Of an index of fewer nothing can be told.
 constexpr uint64_t kLeastTokens = 1 << 15;
 // Worth is in eighths of a bit, and no single pair decides.
 constexpr double kUnits = 8, kLeastWorth = -2, kMostWorth = 3;
 // Of 10,000 windows of the index so many have neighbours worth little enough to look at the others,
-// and so many have them worth that little beside the others, in each way.
+// and so many have them worth that little beside the others, in each way. With 25 speeches take
+// twice as many look-ups, and of 60 words with one put in after every second 82 % are found,
+// not 74.
 constexpr size_t kNear = 400, kLead = 18;
 // And so many are worth as much between words kMostApart apart, which are any two words.
 constexpr size_t kFar = 1500;
@@ -56,6 +58,7 @@ WordOrder::WordOrder(std::span<const std::shared_ptr<const Segment>> segments) {
       ++all;
     }
   });
+  if (all == 0) return;  // segments of a word each
   worths_.resize(pairs.size());
   for (size_t pair = 0; pair < pairs.size(); ++pair) {
     const size_t first = pair >> 8, next = pair & 255;
@@ -84,6 +87,10 @@ WordOrder::WordOrder(std::span<const std::shared_ptr<const Segment>> segments) {
       for (size_t way = 0; way < kWays; ++way) leads[way].push_back(2 * own[0] - measured[way]);
     }
   });
+  if (nears.empty()) {  // all segments are shorter than a window
+    worths_.clear();
+    return;
+  }
   most_near_ = quantile(nears, kNear);
   least_far_ = quantile(fars, 10000 - kFar);
   for (size_t way = 0; way < kWays; ++way) most_lead_[way] = quantile(leads[way], kLead);

@@ -115,7 +115,7 @@ def test_of_long_lists_people_see_the_beginning(tmp_path: Path) -> None:
         pieces = [" ".join(WORDS[start : start + 300]) for start in starts]
         index.add([Document(f"piece-{number}", piece) for number, piece in enumerate(pieces)])
         index.commit()
-        text = "\n".join(" ".join(WORDS[start : start + 11]) + " xyzzy" for start in starts)
+        text = "\n".join(" ".join(WORDS[start : start + 11]) + f" xyzzy{start}" for start in starts)
         explanation = explained(index, text)
     lines = told(explanation, text).splitlines()
     assert len(explanation.passages) > 12

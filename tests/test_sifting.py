@@ -1,6 +1,7 @@
 """Words of a protected text are found between those that were put between them."""
 
 import random
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -125,6 +126,20 @@ def test_an_index_of_a_page_is_searched_so_too(tmp_path: Path) -> None:
         index.commit()
         text = " ".join(every_nth(2)(WORDS["frankenstein"][1100:1180], random.Random(3)))
         assert [match.document for match in index.search(text)] == ["page"]
+
+
+def test_an_index_of_many_short_segments_is_searched_so_too() -> None:
+    words = WORDS["frankenstein"][:10_000]
+    with tempfile.TemporaryDirectory() as folder:
+        pieces = [" ".join(words[at : at + 40]) for at in range(0, 1200, 40)]
+        segments = []
+        for number, piece in enumerate(pieces):
+            with Index.create(Path(folder) / str(number), key=None) as index:
+                index.add([Document(str(number), piece)])
+                index.commit()
+                segments += index.snapshot.segments
+        core = _core.Searcher(segments * 30, [b""] * len(segments) * 30, None)
+        assert core.without_fillers(" ".join(every_nth(2)(words[400:440], random.Random(3))))
 
 
 def test_what_was_removed_is_not_found(tmp_path: Path) -> None:
