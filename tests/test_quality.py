@@ -20,7 +20,7 @@ from benchmarks.quality.alarms import judgements  # noqa: E402
 from benchmarks.quality.attack import Attack, Dice  # noqa: E402
 from benchmarks.quality.interval import Rate, wilson  # noqa: E402
 from benchmarks.quality.matrix import ATTACKS, ROWS  # noqa: E402
-from benchmarks.quality.publish import charts, section  # noqa: E402
+from benchmarks.quality.publish import charts, section, together  # noqa: E402
 from benchmarks.rivals import datasketch_rival, lexeme_rival, portrait_rival  # noqa: E402
 
 PASSAGE = (
@@ -84,6 +84,21 @@ def test_what_is_published_has_each_row_and_its_charts(report: Any) -> None:
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     for row in report["summary"]:
         assert any(line.startswith(f"| {row['row']} | {row['title']} |") for line in rows)
+
+
+def test_runs_of_some_sections_are_put_together(report: Any) -> None:
+    def part(view: str, others: bool) -> Any:
+        empty = {} if others else {"rivals": [], "background": {}}
+        rows = [row for row in report["summary"] if row["row"].startswith("C") == (view == "code")]
+        of_view = {key: [x for x in report[key] if x["view"] == view] for key in ("cells", "leaks")}
+        return {**report, **of_view, "summary": rows, **empty}
+
+    whole = together([part("text", True), part("code", False), part("text", False)])
+    for key in ("cells", "leaks"):
+        assert sorted(map(str, whole[key])) == sorted(map(str, report[key]))
+    assert whole["summary"] == report["summary"]
+    assert whole["rivals"] == report["rivals"]
+    assert whole["seconds"] == 3 * report["seconds"]
 
 
 def test_false_blocks_are_shown_without_and_with_a_background(report: Any) -> None:

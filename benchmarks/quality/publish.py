@@ -1,8 +1,8 @@
-"""python -m benchmarks.quality.publish QUALITY.json: the report as the README has it.
+"""python -m benchmarks.quality.publish QUALITY.json...: the report as the README has it.
 
 Draws the charts of ``benchmarks/results`` and writes the section of ``benchmarks/README.md`` that
 stands between its two marks. ``results/before.json`` has the rows of an earlier run, of the release
-without normaliser, that the rows are shown beside.
+without normaliser, that the rows are shown beside. Runs of some sections are put together.
 """
 
 import argparse
@@ -14,12 +14,12 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from .benign import SETS
-from .matrix import ATTACKS
+from .matrix import ATTACKS, ROWS
 from .report import MAIN_LENGTH, TRIED
 from .svg import Point, alone, curves, intervals
 from .trials import PROFILES
 
-__all__ = ["charts", "section"]
+__all__ = ["charts", "section", "together"]
 
 _FOLDER = Path(__file__).parents[1]
 _README = _FOLDER / "README.md"
@@ -63,8 +63,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.quality.publish", description="Charts and the README's section."
     )
-    parser.add_argument("report", type=Path, help="quality.json")
-    report = json.loads(parser.parse_args().report.read_text())
+    parser.add_argument("reports", type=Path, nargs="+", help="quality.json of a run, or of more")
+    paths = parser.parse_args().reports
+    report = together([json.loads(path.read_text()) for path in paths])
     before = json.loads((_RESULTS / "before.json").read_text())
     for name, chart in charts(report, before).items():
         (_RESULTS / f"{name}.svg").write_text(alone(chart))
@@ -73,6 +74,25 @@ def main() -> None:
     if not mark:
         raise SystemExit(f"{_README}: expected {_BEGIN} and after it {_END}")
     _README.write_text(f"{head}{_BEGIN}\n\n{section(report, before)}\n\n{_END}{tail}")
+
+
+def together(reports: Sequence[Json]) -> Json:
+    """One report of several, each of some sections; of a section made twice the last counts."""
+    whole: dict[str, Any] = {}
+    for report in reports:
+        views = {cell["view"] for cell in report["cells"]}
+        for key, value in report.items():
+            if key in ("cells", "leaks"):
+                kept = [one for one in whole.get(key, []) if one["view"] not in views]
+                whole[key] = [*kept, *value]
+            elif key == "summary":
+                rows = {row["row"]: row for row in [*whole.get(key, []), *value]}
+                whole[key] = [rows[name] for name in ROWS if name in rows]
+            elif key == "seconds":
+                whole[key] = whole.get(key, 0) + value
+            elif value or key not in whole:
+                whole[key] = value
+    return whole
 
 
 # ---- charts
