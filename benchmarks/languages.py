@@ -203,8 +203,9 @@ def _strings(value: object) -> Iterator[str]:
 
 
 def is_in(letters: str, line: str) -> bool:
-    """Whether most of its letters are of the class."""
-    return 2 * len(re.findall(f"[{letters}]", line, re.I)) >= len(re.findall(r"[^\W\d_]", line))
+    """Whether there are letters, and most of them of the class."""
+    count = len(re.findall(r"[^\W\d_]", line))
+    return 0 < count <= 2 * len(re.findall(f"[{letters}]", line, re.I))
 
 
 def documents(places: tuple[Place, ...], files: Files, letters: str) -> list[str]:
