@@ -1,20 +1,21 @@
 """The stages composed: a generated text in, a Verdict out."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from dedup.errors import DedupError
 from dedup.index import Index
-from dedup.match import Match, moved
+from dedup.match import Match, Span, moved
 from dedup.policy import Policy, Verdict
 from dedup.snapshot import Session
 from dedup.stream import FAILURES, MAX_LEAK_TOKENS, Ledger, StreamFilter
 
 __all__ = ["Filter", "Screen"]
 
-# Parts words, and is none.
-_BETWEEN: Final = "\n"
+# What texts are joined by to be read in a row: they may part words, or break one in two.
+_BETWEEN: Final = ("\n", "")
 
 
 class Filter:
@@ -148,12 +149,13 @@ class Screen:
         matches: list[Match] = []
         for output in outputs:
             matches += (moved(match, starts[-1]) for match in session.search(output))
-            starts.append(starts[-1] + len(output.encode()) + len(_BETWEEN))
-        row = _BETWEEN.join(outputs)
+            starts.append(starts[-1] + len(output.encode()))
         if sum(map(bool, outputs)) > 1:
-            matches += (match for match in session.search(row) if _runs_on(match, starts))
+            for between in _BETWEEN:
+                found = session.search(between.join(outputs))
+                matches += _more(_running_on(found, starts, len(between)), matches)
             matches.sort(key=lambda match: match.query_span.start)
-        whole = self._policy.judge(row, matches, index_generation=self._generation)
+        whole = self._policy.judge("".join(outputs), matches, index_generation=self._generation)
         return [
             self._policy.share(output, whole, start)
             for output, start in zip(outputs, starts, strict=False)
@@ -172,10 +174,32 @@ class Screen:
         )
 
 
-def _runs_on(match: Match, starts: Sequence[int]) -> bool:
-    """Whether a match reaches beyond the text in which it begins."""
-    start, end = match.query_span
-    return end > starts[bisect_right(starts, start)]
+def _running_on(matches: Iterable[Match], starts: Sequence[int], between: int) -> Iterator[Match]:
+    """Matches in a row of texts, so far apart, that are in several; as if nothing were between."""
+    begins = [start + number * between for number, start in enumerate(starts)]
+    for match in matches:
+        start, end = match.query_span
+        first, last = bisect_right(begins, start) - 1, bisect_right(begins, end - 1) - 1
+        if first != last:
+            span = Span(start - first * between, end - last * between)
+            yield replace(match, query_span=span)
+
+
+def _more(found: Iterable[Match], known: Iterable[Match]) -> list[Match]:
+    """Those of which no part that is known says as much."""
+    parts: dict[tuple[str, str], list[Match]] = {}
+    for part in known:
+        parts.setdefault((part.document, part.view), []).append(part)
+    return [
+        match
+        for match in found
+        if not any(
+            part.distinct >= match.distinct
+            and part.query_span.start < match.query_span.end
+            and match.query_span.start < part.query_span.end
+            for part in parts.get((match.document, match.view), ())
+        )
+    ]
 
 
 def _check_text(name: str, text: str) -> None:
