@@ -39,10 +39,10 @@ class Choice:
         Set by ``judge``.
     """
 
-    def __init__(self, api: Api, index: int, screening: Screening, row: Row) -> None:
+    def __init__(self, api: Api, index: int, screening: Screening) -> None:
         self._api = api
         self._screening = screening
-        self._row = row
+        self._row = Row(screening)
         self._labels = Labels(screening)
         self._tokens: dict[Path, TokenQueue] = {}
         self.index = index
@@ -61,8 +61,8 @@ class Choice:
 
     @property
     def is_over(self) -> bool:
-        """Whether one of its texts was blocked, or its part of the response in a row."""
-        is_over = self.index in self._row.blocked or self._labels.is_over
+        """Whether one of its texts was blocked, or all of them in a row."""
+        is_over = self._row.is_over or self._labels.is_over
         return is_over or any(channel.is_over for channel in self._read)
 
     @property
@@ -89,10 +89,7 @@ class Choice:
         channel = self.channel(path)
         said = len(channel.spoken)
         released = await self._screening.feed(channel, piece)
-        if channel.is_over:
-            await self._row.leave_out(self.index)
-        else:
-            await self._row.add(self.index, path, channel.spoken[said:].decode())
+        await self._row.add(path, channel.spoken[said:].decode())
         self.pieces += 1
         return released
 
@@ -107,8 +104,15 @@ class Choice:
         for key, text in labels(given):
             await self._labels.add(key, text)
 
-    async def judge(self) -> Verdict:
-        """The verdict: on each of its texts, on its labels and on the response in a row.
+    @property
+    def text(self) -> str:
+        """All that it said in a stream, in a row."""
+        return self._row.text
+
+    async def judge(self, beside: Verdict | None = None) -> Verdict:
+        """The verdict: on each of its texts, on all in a row and on its labels.
+
+        `beside` is one on what it said together with the other choices.
 
         Raises
         ------
@@ -118,8 +122,8 @@ class Choice:
         for channel in self._read:
             await self._screening.flush(channel)
         verdicts = [channel.verdict for channel in self._read if channel.verdict]
-        together = (await self._row.judge(self.index), await self._labels.judge())
-        verdicts += [verdict for verdict in together if verdict]
+        together = (await self._row.judge(), await self._labels.judge(), beside)
+        verdicts += [one for one in together if one is not None and one.action == "block"]
         verdict = strongest(verdicts) or await self._screening.check("")
         if verdict.error and verdict.action == "block":
             raise Failure(500, "filter_error", "the filter failed")

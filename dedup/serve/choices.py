@@ -14,7 +14,6 @@ from dedup.serve.channel import Channel
 from dedup.serve.choice import Api, Choice
 from dedup.serve.fields import EACH, Leaf, Path, is_known_text, leaves, place
 from dedup.serve.gate import Screening
-from dedup.serve.row import Row
 from dedup.serve.unknown import Unknown
 from dedup.serve.wire import garbage
 
@@ -58,7 +57,6 @@ class Choices:
         self._head: dict[str, Any] = {}  # the last chunk, without its choices
         self._usage: Any = None
         self._beside = Unknown(screening)  # what stands beside the choices
-        self._row = Row(screening)
 
     # ---- what became of it
 
@@ -167,7 +165,7 @@ class Choices:
         if choice is None:
             if len(self._choices) >= self._max_choices:
                 raise garbage("too many choices")
-            choice = self._choices[index] = Choice(self._api, index, self._screening, self._row)
+            choice = self._choices[index] = Choice(self._api, index, self._screening)
             choice.has_role = self._begun is not None
         return choice
 
@@ -232,12 +230,20 @@ class Choices:
                 place(root, path[1:] if self._api == "chat" else path, released)
                 has_tail = True
         choice.put_logprobs(tail)
-        verdict = await choice.judge()
+        verdict = await choice.judge(await self._beside_others(choice))
         if verdict.action == "block":
             final["finish_reason"] = "content_filter"
         self._annotator.annotate(final, verdict)
         has_tail = has_tail or "logprobs" in tail
         return [tail, final] if has_tail and verdict.action != "block" else [final]
+
+    async def _beside_others(self, choice: Choice) -> Verdict | None:
+        """The verdict on a choice as part of all that was said so far, if there are others."""
+        choices = sorted(self._choices.values(), key=lambda one: one.index)
+        if len(choices) < 2:
+            return None
+        verdicts = await self._screening.check_all([one.text for one in choices])
+        return verdicts[choices.index(choice)]
 
     # ---- a response that is no stream
 

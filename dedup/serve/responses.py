@@ -130,7 +130,7 @@ class ResponsesProtocol:
             text.delta = given
             said = len(text.channel.spoken)
             released = await self._screening.feed(text.channel, leaf.text)
-            await self._row.add(0, key, text.channel.spoken[said:].decode())
+            await self._row.add(key, text.channel.spoken[said:].decode())
             leaf.put(released)
             has_more = has_more or bool(released)
         if last is not None and isinstance(given.get("logprobs"), list):
@@ -138,7 +138,7 @@ class ResponsesProtocol:
             given["logprobs"] = last.tokens.take()
         if has_more or last is None:
             out.append(self._encoded(given))
-        if self._row.blocked or any(text.channel.is_over for text in self._texts.values()):
+        if self._row.is_over or any(text.channel.is_over for text in self._texts.values()):
             raise _Blocked
 
     def _begin(self, key: Key) -> Text:
@@ -292,7 +292,7 @@ class ResponsesProtocol:
         if channel is None:
             channel = self._by_source[text] = self._channel(is_json=is_json)
             await self._screening.feed(channel, text)
-            await self._row.add(0, text, channel.spoken.decode())
+            await self._row.add(text, channel.spoken.decode())
         await self._screening.flush(channel)
         if channel.is_over:
             raise _Blocked
@@ -302,7 +302,7 @@ class ResponsesProtocol:
         """The verdict on the response: on each of its texts, and on all of them as they came."""
         verdicts = [channel.verdict for channel in self._channels if channel.verdict]
         verdict = strongest(verdicts) or await self._screening.check("")
-        together = (await self._row.judge(0), await self._labels.judge())
+        together = (await self._row.judge(), await self._labels.judge())
         return strongest([verdict, *filter(None, together)]) or verdict
 
     async def _read_labels(self, given: dict[str, Any]) -> None:
