@@ -27,6 +27,9 @@ _Z: Final = 1.96
 # by one would take hours, and the last ones count.
 _STEP: Final = 0.1
 
+# What a rule may ask for, that which decides first.
+_MEASURES: Final = ("min_total_distinct", "min_run", "min_tokens")
+
 _SUPPRESSING: Final = ("redact", "block")
 _TOLD_BY_RULE: Final = ("supplied", "background")  # rows leave them out: such a match is exempted
 
@@ -71,7 +74,8 @@ class Stop:
     documents : int
         Documents with a match that it redacts or blocks.
     measure : str
-        What it asks for most of all: ``min_run``, ``min_tokens`` or ``min_distinct``.
+        What it asks for most of all: ``min_total_distinct``, ``min_run``, ``min_tokens`` or
+        ``min_distinct``.
     threshold : int
         How much of it.
     room : int
@@ -190,8 +194,8 @@ def calibrate(rows: Iterable[Mapping[str, Any]], policy: Policy, wanted: float) 
 def judged(row: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     """A row of a scan under ``everything``, as a scan under the policy would give it."""
     told = {"matches": [], "exempted": list(row["exempted"])}
-    for match in row["matches"]:
-        rule = _rule_on(policy, _match_of(match))
+    rules = policy.rules_on([_match_of(match) for match in row["matches"]])
+    for match, rule in zip(row["matches"], rules, strict=True):
         if rule is not None:
             kept = "exempted" if rule.action == "allow" else "matches"
             told[kept].append(dict(match) | {"rule": rule.name, "action": rule.action})
@@ -227,7 +231,7 @@ def _raises(policy: Policy, stopped: Sequence[_Found]) -> Iterator[tuple[float, 
         strongest = sorted(
             max(values)
             for one in stopped
-            if (values := [_value(match, measure) for match in _ruled(policy, one, rule)])
+            if (values := _values(_ruled(policy, one, rule), rule, measure))
         )
         if strongest:
             threshold = strongest[int(_STEP * len(strongest))] + 1
@@ -244,7 +248,11 @@ def _stops(policy: Policy, found: Sequence[_Found]) -> Iterator[Stop]:
         measure = _measure(rule)
         lowest = _with_threshold(rule, measure, 1)
         lowered = _with_rule(policy, lowest)
-        near = [_value(match, measure) for one in free for match in _ruled(lowered, one, lowest)]
+        near = [
+            value
+            for one in free
+            for value in _values(_ruled(lowered, one, lowest), lowest, measure)
+        ]
         yield Stop(
             rule=rule.name,
             documents=sum(bool(_ruled(policy, one, rule)) for one in stopped),
@@ -266,21 +274,20 @@ def _with_threshold(rule: Rule, measure: str, threshold: int) -> Rule:
 
 def _measure(rule: Rule) -> str:
     """What a rule asks for most of all: it decides how long a passage has to be."""
-    return next((name for name in ("min_run", "min_tokens") if getattr(rule, name)), "min_distinct")
+    return next((name for name in _MEASURES if getattr(rule, name)), "min_distinct")
 
 
-def _value(match: Match, measure: str) -> int:
-    value: int = getattr(match, measure.removeprefix("min_"))
-    return value
+def _values(matches: Sequence[Match], rule: Rule, measure: str) -> list[int]:
+    """How much there is of what a rule asks for in matches on which it fires."""
+    if measure == "min_total_distinct":
+        return list(rule.totals(matches).values())
+    return [getattr(match, measure.removeprefix("min_")) for match in matches]
 
 
 def _ruled(policy: Policy, found: _Found, rule: Rule) -> list[Match]:
     """The matches on which it is this rule that fires."""
-    return [match for match in found.matches if _rule_on(policy, match) is rule]
-
-
-def _rule_on(policy: Policy, match: Match) -> Rule | None:
-    return next((rule for rule in policy.rules if rule.fires_on(match)), None)
+    rules = policy.rules_on(found.matches)
+    return [match for match, fired in zip(found.matches, rules, strict=True) if fired is rule]
 
 
 def _is_stopped(policy: Policy, found: _Found) -> bool:
@@ -288,7 +295,7 @@ def _is_stopped(policy: Policy, found: _Found) -> bool:
 
 
 def _action(policy: Policy, found: _Found) -> str:
-    rules = (_rule_on(policy, match) for match in found.matches)
+    rules = policy.rules_on(found.matches)
     return max((rule.action for rule in rules if rule), key=STRENGTH.__getitem__, default="allow")
 
 

@@ -169,7 +169,7 @@ def explain(text: str, session: Session, policy: Policy) -> Explanation:
             for one in traces
             for reading in one.trace.readings
         ),
-        matches=tuple(_judged(match, policy) for match in session.search(text, parsed)),
+        matches=tuple(_judged(session.search(text, parsed), policy)),
         left_out=sum(
             one.trace.all_places
             - len(one.trace.places)
@@ -254,14 +254,14 @@ def _passages(traces: list[Traced]) -> Iterator[Passage]:
         )
 
 
-def _judged(match: Match, policy: Policy) -> Judged:
-    answers: list[RuleAnswer] = []
-    exempt = exemption_of(match)
-    for rule in () if exempt else policy.rules:
-        answers.append(RuleAnswer(rule.name, rule.action, tuple(rule.misses(match))))
-        if not answers[-1].misses:
-            break
-    return Judged(match, exempt, tuple(answers))
+def _judged(matches: list[Match], policy: Policy) -> Iterator[Judged]:
+    answers: list[list[RuleAnswer]] = [[] for _ in matches]
+    for rule, left, totals in policy.rounds(matches):
+        for at, match in left.items():
+            misses = tuple(rule.misses(match, totals.get(match.document)))
+            answers[at].append(RuleAnswer(rule.name, rule.action, misses))
+    for match, said in zip(matches, answers, strict=True):
+        yield Judged(match, exemption_of(match), tuple(said))
 
 
 # ---- for people ----------------------------------------------------------------------------------

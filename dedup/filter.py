@@ -1,14 +1,21 @@
 """The stages composed: a generated text in, a Verdict out."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
 
 from dedup.errors import DedupError
 from dedup.index import Index
+from dedup.match import Match, Span, moved
 from dedup.policy import Policy, Verdict
 from dedup.snapshot import Session
-from dedup.stream import FAILURES, MAX_LEAK_TOKENS, StreamFilter
+from dedup.stream import FAILURES, MAX_LEAK_TOKENS, Ledger, StreamFilter
 
 __all__ = ["Filter", "Screen"]
+
+# What texts are joined by to be read in a row: they may part words, or break one in two.
+_BETWEEN: Final = ("\n", "")
 
 
 class Filter:
@@ -50,6 +57,19 @@ class Filter:
             If either holds a lone surrogate, which no UTF-8 can say.
         """
         return self.screen(prompt).check(output)
+
+    def check_all(self, outputs: Sequence[str], prompt: str | None = None) -> list[Verdict]:
+        """The verdicts on the texts of one answer, each as ``check`` of it, and more.
+
+        What one document is copied in adds up over all of them, and a passage that runs on from one
+        into the next is found. The texts are in the order in which they are read.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As ``check`` does.
+        """
+        return self.screen(prompt).check_all(outputs)
 
     def stream(
         self, prompt: str | None = None, *, max_leak_tokens: int = MAX_LEAK_TOKENS
@@ -108,14 +128,78 @@ class Screen:
                 error = caught
         return self._policy.judge_error(output, error, index_generation=self._generation)
 
-    def stream(self, *, max_leak_tokens: int = MAX_LEAK_TOKENS) -> StreamFilter:
-        """``Filter.stream`` of one output."""
+    def check_all(self, outputs: Sequence[str]) -> list[Verdict]:
+        """``Filter.check_all`` of the texts of one answer."""
+        for output in outputs:
+            _check_text("output", output)
+        error = self._error
+        if self._session is not None:
+            try:
+                return self._judged(self._session, outputs)
+            except FAILURES as caught:
+                error = caught
+        return [
+            self._policy.judge_error(output, error, index_generation=self._generation)
+            for output in outputs
+        ]
+
+    def _judged(self, session: Session, outputs: Sequence[str]) -> list[Verdict]:
+        """The verdicts on texts, each searched by itself and all in a row."""
+        starts = [0]
+        matches: list[Match] = []
+        for output in outputs:
+            matches += (moved(match, starts[-1]) for match in session.search(output))
+            starts.append(starts[-1] + len(output.encode()))
+        if sum(map(bool, outputs)) > 1:
+            for between in _BETWEEN:
+                found = session.search(between.join(outputs))
+                matches += _more(_running_on(found, starts, len(between)), matches)
+            matches.sort(key=lambda match: match.query_span.start)
+        whole = self._policy.judge("".join(outputs), matches, index_generation=self._generation)
+        return [
+            self._policy.share(output, whole, start)
+            for output, start in zip(outputs, starts, strict=False)
+        ]
+
+    def stream(
+        self, *, max_leak_tokens: int = MAX_LEAK_TOKENS, ledger: Ledger | None = None
+    ) -> StreamFilter:
+        """``Filter.stream`` of one output; the texts of one answer have one `ledger`."""
         return StreamFilter(
             self._error if self._session is None else self._session,
             self._policy,
             max_leak_tokens=max_leak_tokens,
             index_generation=self._generation,
+            ledger=ledger,
         )
+
+
+def _running_on(matches: Iterable[Match], starts: Sequence[int], between: int) -> Iterator[Match]:
+    """Matches in a row of texts, so far apart, that are in several; as if nothing were between."""
+    begins = [start + number * between for number, start in enumerate(starts)]
+    for match in matches:
+        start, end = match.query_span
+        first, last = bisect_right(begins, start) - 1, bisect_right(begins, end - 1) - 1
+        if first != last:
+            span = Span(start - first * between, end - last * between)
+            yield replace(match, query_span=span)
+
+
+def _more(found: Iterable[Match], known: Iterable[Match]) -> list[Match]:
+    """Those of which no part that is known says as much."""
+    parts: dict[tuple[str, str], list[Match]] = {}
+    for part in known:
+        parts.setdefault((part.document, part.view), []).append(part)
+    return [
+        match
+        for match in found
+        if not any(
+            part.distinct >= match.distinct
+            and part.query_span.start < match.query_span.end
+            and match.query_span.start < part.query_span.end
+            for part in parts.get((match.document, match.view), ())
+        )
+    ]
 
 
 def _check_text(name: str, text: str) -> None:

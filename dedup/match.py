@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 from dedup import _core
 
-__all__ = ["Kind", "Match", "Span", "View", "joined", "match_of", "with_background"]
+__all__ = ["Kind", "Match", "Span", "View", "joined", "match_of", "moved", "with_background"]
 
 View = Literal["text", "code", "ast"]
 Kind = Literal["verbatim", "near", "renamed"]
@@ -126,6 +126,12 @@ class Match:
     shared_names: int = 0
     consistency: float = 1.0
     undone: tuple[str, ...] = ()
+
+
+def moved(match: Match, by: int) -> Match:
+    """The match in a text that has so many bytes more before it."""
+    span = match.query_span
+    return replace(match, query_span=Span(span.start + by, span.end + by))
 
 
 def match_of(found: _core.Found, segment: _core.Segment) -> Match:

@@ -11,18 +11,20 @@ what is decided are functions of the text alone, however it is cut:
              -> over, if a rule blocks; nothing more goes out
 
 A passage is held only while a rule that suppresses could still come to fire on it, so what a policy
-exempts, or flags at the most, flows on.
+exempts, or flags at the most, flows on. What was let pass is noted in a ledger, so that rules that
+ask what all passages of a document come to can tell; the texts of one answer share one.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
 from dedup.errors import DedupError
-from dedup.match import Match, Span
+from dedup.match import Match, Span, moved
 from dedup.policy import Policy, Verdict
 from dedup.snapshot import Session
 
-__all__ = ["FAILURES", "MAX_LEAK_TOKENS", "StreamFilter"]
+__all__ = ["FAILURES", "MAX_LEAK_TOKENS", "Ledger", "StreamFilter"]
 
 # With the default scheme every run of words shows before it is longer than this, so that nothing
 # has to be held back for the promise: two strides of tiles, and a tile, less one.
@@ -57,6 +59,35 @@ _DISGUISE_SLACK_BYTES: Final = 128
 FAILURES: Final = (DedupError, OSError, MemoryError)
 
 
+# Texts of one answer lie apart by so much, where their passages are counted together.
+_APART_BYTES: Final = 1 << 40
+
+
+class Ledger:
+    """What passed of the texts of one answer: matches of each, for what they come to together."""
+
+    def __init__(self) -> None:
+        self._noted: list[list[Match]] = []
+
+    def open(self) -> int:
+        """A number for another text."""
+        self._noted.append([])
+        return len(self._noted) - 1
+
+    def note(self, text: int, matches: Iterable[Match]) -> None:
+        """Note what was found in a text."""
+        self._noted[text] += matches
+
+    def beside(self, text: int, *, own: bool) -> list[Match]:
+        """What was found in the others, with spans beyond those of this text; or in it too."""
+        return [
+            moved(match, 0 if number == text else (number + 1) * _APART_BYTES)
+            for number, matches in enumerate(self._noted)
+            if own or number != text
+            for match in matches
+        ]
+
+
 class StreamFilter:
     """Filters one generated text while it is being generated; made by ``Filter.stream``.
 
@@ -70,6 +101,8 @@ class StreamFilter:
         Of a passage that the policy suppresses, at most so many tokens go out before it does. 0:
         nothing goes out before the end. Below `MAX_LEAK_TOKENS` every token is delayed by the
         difference.
+    ledger : Ledger, optional
+        Of the answer that the text is part of; one of its own if it is all there is.
 
     Notes
     -----
@@ -87,6 +120,7 @@ class StreamFilter:
         *,
         max_leak_tokens: int = MAX_LEAK_TOKENS,
         index_generation: int = 0,
+        ledger: Ledger | None = None,
     ) -> None:
         if max_leak_tokens < 0:
             raise ValueError(f"max_leak_tokens is a count, got {max_leak_tokens}; 0 sends nothing")
@@ -111,6 +145,10 @@ class StreamFilter:
         self._is_disguised = False
         self._disguise_step = _DISGUISE_STEP_BYTES
         self._disguise_at = _DISGUISE_STEP_BYTES  # byte at which it is looked for next
+        self._ledger = ledger or Ledger()
+        self._number = self._ledger.open()
+        self._noted_to = 0  # bytes of the text of which the ledger knows
+        self._sum_at = 0  # byte before which the whole text is not searched for a sum again
         try:
             if isinstance(session, Exception):
                 raise session
@@ -244,12 +282,17 @@ class StreamFilter:
         parsed = self._session.parsed(text)
         if not is_due and parsed[0] is None:
             return  # it has no syntax to look at, and its words are looked at as they come
-        matches = [_moved(match, window) for match in self._session.search(text, parsed)]
-        verdict = self._policy.judge("", matches, index_generation=self._generation)
+        matches = [moved(match, window) for match in self._session.search(text, parsed)]
+        beside = self._ledger.beside(self._number, own=True)
+        verdict = self._policy.judge("", matches, beside=beside, index_generation=self._generation)
         if verdict.action == "block":
-            whole = self._judge(end)  # with all that was let pass before
-            self._verdict = whole if whole.action == "block" else verdict
-            return
+            alone = self._policy.judge("", matches, index_generation=self._generation)
+            if alone.action == "block" or end >= self._sum_at:
+                whole = self._judge(end)  # with all that was let pass before
+                if "block" in (whole.action, alone.action):
+                    self._verdict = whole if whole.action == "block" else alone
+                    return
+                self._sum_at = end + end // _GROWTH  # it was counted twice, but not there
         recent = self._core.start_of(max(1, token - _PATIENCE_TOKENS))
         is_growing = any(
             match.query_span.end
@@ -266,14 +309,22 @@ class StreamFilter:
             self._decide_at = token + max(_STEP_TOKENS, (token - self._hold) // _GROWTH)
             return
         self._hold = 0
+        self._note(matches, end)
         self._redactions.update(self._policy.redactions(verdict.rulings))
         self._send(self._behind(token + 1, end))
 
     def _judge(self, end: int) -> Verdict:
-        """The verdict on all of the text up to a byte."""
+        """The verdict on all of the text up to a byte, and on what the others of its answer add."""
         text = self._data[:end].decode()
         matches = self._session.search(text)
-        return self._policy.judge(text, matches, index_generation=self._generation)
+        beside = self._ledger.beside(self._number, own=False)
+        self._note(matches, end)
+        return self._policy.judge(text, matches, beside=beside, index_generation=self._generation)
+
+    def _note(self, matches: Iterable[Match], end: int) -> None:
+        new = (match for match in matches if match.query_span.end > self._noted_to)
+        self._ledger.note(self._number, new)
+        self._noted_to = end
 
     def _window(self, end: int, back: int) -> int:
         """Where the text begins that a decision looks at, the same for every way of cutting it."""
@@ -319,8 +370,3 @@ class StreamFilter:
         self._out.append(released)
         self._released.clear()
         return released
-
-
-def _moved(match: Match, by: int) -> Match:
-    span = match.query_span
-    return replace(match, query_span=Span(span.start + by, span.end + by))

@@ -15,7 +15,7 @@ from strategies import match
 
 from dedup import Document, Index, Policy, Rule
 from dedup.calibration import Calibration, Share, calibrate, everything, judged
-from dedup.match import Match
+from dedup.match import Match, Span
 from dedup.policy import Verdict
 from dedup.scanning.row import row_of
 
@@ -96,6 +96,22 @@ def test_thresholds_are_raised_past_what_is_stopped() -> None:
     assert answer.chosen_on.interval[1] <= 0.02
     assert answer.proposal.rules[0].min_run > 24
     assert answer.chosen_on.count + answer.measured_on.count == stopped(answer.proposal, found)
+
+
+def test_a_total_is_raised_past_what_it_stops() -> None:
+    total = Policy("totals", (Rule(name="sum", action="block", min_total_distinct=20),))
+    found = [
+        [match(distinct=10, query_span=Span(at, at + 9), document_span=Span(at, at + 9))
+         for at in range(0, 10 * count, 10)]
+        for count in range(1, 21)
+    ]  # fmt: skip
+    answer = calibrate(rows(500, found), total, 0.02)
+    [stop] = answer.stops
+    assert (stop.measure, stop.documents, stop.room) == ("min_total_distinct", 19, 11)
+    assert answer.proposal is not None and answer.proposal.rules[0].min_total_distinct > 20
+    assert answer.chosen_on.count + answer.measured_on.count == stopped(answer.proposal, found)
+    under = [judged(one, total)["action"] for one in rows(20, found)]
+    assert under == ["allow", *["block"] * 19]
 
 
 def test_few_documents_show_no_low_rate() -> None:

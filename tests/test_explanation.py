@@ -136,6 +136,7 @@ rules = st.builds(
     min_run=st.integers(0, 3),
     min_tokens=st.integers(0, 3),
     min_distinct=st.integers(0, 3),
+    min_total_distinct=st.integers(0, 3),
     min_identity=st.sampled_from([0.0, 0.5]),
     min_containment=st.sampled_from([0.0, 0.5]),
     kinds=st.sampled_from([(), ("near",), ("verbatim", "renamed")]),
@@ -186,3 +187,11 @@ def test_check_exempts_what_the_background_has(run: Run, tmp_path: Path) -> None
     permitted = run(*check, "--background", tmp_path / "permitted")
     assert permitted.status == 0
     assert "exempt: background" in permitted.out
+
+
+def test_it_says_what_passages_come_to_together(index: Index) -> None:
+    passages = (WORDS[at : at + 14] for at in (200, 900, 1600))
+    text = " and ".join(" ".join([*["filler"] * 40, *passage]) for passage in passages)
+    told = [rule for match in explained(index, text).matches for rule in match.rules]
+    missed = [said.misses for said in told if said.rule == "text-total"]
+    assert missed and all("min_total_distinct 40" in misses[0] for misses in missed)

@@ -71,6 +71,72 @@ def test_policy_decides_what_is_done(index: Index) -> None:
     assert verdict.exempted
 
 
+# ---- texts of one answer
+
+
+def apart(parts: int) -> list[str]:
+    """The passage in so many parts, each between harmless words."""
+    words = PROTECTED.split()
+    size = -(-len(words) // parts)
+    return [
+        HARMLESS * 3 + " ".join(words[at : at + size]) + ". " + HARMLESS * 3
+        for at in range(0, len(words), size)
+    ]
+
+
+def test_parts_of_a_passage_add_up_over_the_texts_of_an_answer(index: Index) -> None:
+    outputs = [*apart(5), HARMLESS]
+    assert {Filter(index).check(output).action for output in outputs} == {"flag", "allow"}
+    verdicts = Filter(index).check_all(outputs)
+    assert [verdict.action for verdict in verdicts] == ["block"] * 5 + ["allow"]
+    assert {verdict.rule for verdict in verdicts[:5]} == {"text-total"}
+    for verdict, output in zip(verdicts, outputs, strict=True):
+        for found in verdict.matches:
+            words = output.encode()[slice(*found.query_span)].decode().split()
+            assert " ".join(words[len(words) // 2 :][:3]) in PROTECTED
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 11])
+def test_a_passage_runs_on_from_text_to_text(index: Index, size: int) -> None:
+    words = PROTECTED.split()
+    outputs = [" ".join(words[at : at + size]) for at in range(0, len(words), size)]
+    verdicts = Filter(index).check_all([HARMLESS, *outputs, HARMLESS])
+    assert [verdict.action for verdict in verdicts] == ["allow", *["block"] * len(outputs), "allow"]
+
+
+@pytest.mark.parametrize("size", [1, 3, 20])
+def test_a_passage_is_found_wherever_it_is_cut(index: Index, size: int) -> None:
+    outputs = [PROTECTED[at : at + size] for at in range(0, len(PROTECTED), size)]
+    assert "block" in {verdict.action for verdict in Filter(index).check_all(outputs)}
+
+
+def test_what_runs_on_is_redacted_in_each_text(index: Index) -> None:
+    redact = Policy("mine", (Rule(name="all", action="redact", min_run=30),), notice="[…]")
+    half = len(PROTECTED) // 2
+    first, second = HARMLESS + PROTECTED[:half], PROTECTED[half:] + " " + HARMLESS
+    verdicts = Filter(index, redact).check_all([first, "", second])
+    assert [verdict.text for verdict in verdicts] == [
+        HARMLESS + "[…]",
+        "",
+        "[…]. " + HARMLESS,
+    ]
+
+
+@given(output=texts)
+def test_one_text_is_judged_as_by_itself(index: Index, output: str) -> None:
+    filter = Filter(index)
+    assert filter.check_all([output]) == [filter.check(output)]
+    assert filter.check_all([output, HARMLESS])[1] == filter.check(HARMLESS)
+    assert filter.check_all([]) == []
+
+
+def test_texts_that_cannot_be_checked_are_blocked_each() -> None:
+    filter = Filter(Damaged())
+    assert [verdict.rule for verdict in filter.check_all(["a", "b"])] == ["on_error"] * 2
+    with pytest.raises(ValueError, match="output has a lone surrogate"):
+        filter.check_all(["a", "\ud800"])
+
+
 @given(output=texts)
 def test_any_valid_text_can_be_checked(index: Index, output: str) -> None:
     assert Filter(index).check(output).text == output

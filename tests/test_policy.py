@@ -35,6 +35,7 @@ def act(action: str, **conditions: object) -> Rule:
         ({"min_identity": 0.6}, {"identity": 0.6}, {"identity": 0.59}),
         ({"min_containment": 0.7}, {"containment": 0.7}, {"containment": 0.69}),
         ({"min_distinct": 12}, {"distinct": 12}, {"distinct": 11}),
+        ({"min_total_distinct": 40}, {"distinct": 40}, {"distinct": 39}),
         ({"min_owners": 5}, {"owners": 5}, {"owners": 4}),
         ({"min_shared_names": 3}, {"shared_names": 3}, {"shared_names": 2}),
         ({"language": ("",)}, {"language": ""}, {"language": "python"}),
@@ -63,6 +64,7 @@ def test_rule_fires_if_every_condition_holds(
         ({"kinds": ("exact",)}, "kinds: got 'exact'; allowed: verbatim, near, renamed"),
         ({"corpus": "books"}, "corpus: expected a tuple of strings, got 'books'"),
         ({"min_run": -1}, "min_run is a count, got -1"),
+        ({"min_total_distinct": -1}, "min_total_distinct is a count, got -1"),
         ({"min_identity": 60}, r"min_identity is a fraction in \[0, 1\], got 60"),
         ({"name": ""}, "a rule needs a name of its own, got ''"),
         ({"name": "on_error"}, "a rule needs a name of its own, got 'on_error'"),
@@ -124,6 +126,115 @@ def test_verdict_follows_from_its_rulings(drawn: tuple[str, list[Match]]) -> Non
         found.run >= 10 or found.owner == "Acme" for found in matches
     )
     assert verdict == policy(*rules).judge(text, matches)
+
+
+# ---- totals --------------------------------------------------------------------------------------
+
+
+def pieces(count: int, **changes: object) -> list[Match]:
+    """Short passages of one document, each verbatim and elsewhere."""
+    return [
+        match(
+            **{
+                "query_span": Span(1000 * at, 1000 * at + 60),
+                "document_span": Span(500 * at, 500 * at + 60),
+                "tokens": 12,
+                "run": 12,
+                "distinct": 10,
+                "kind": "verbatim",
+                "identity": 1.0,
+                "containment": 1.0,
+            }
+            | changes
+        )
+        for at in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "strict", "balanced", "lenient"),
+    [(2, "block", "flag", "allow"), (4, "block", "block", "allow"), (9, "block", "block", "allow")],
+)
+def test_short_passages_of_one_document_add_up(
+    count: int, strict: str, balanced: str, lenient: str
+) -> None:
+    profiles = (Policy.strict(), Policy.balanced(), Policy.lenient())
+    assert [profile.judge("", pieces(count)).action for profile in profiles] == [
+        strict,
+        balanced,
+        lenient,
+    ]
+
+
+def test_a_rule_of_totals_rules_on_every_passage_that_counts() -> None:
+    verdict = Policy.balanced().judge("", [*pieces(4), *pieces(1, run=5)])
+    assert [ruling.rule for ruling in verdict.rulings] == ["text-total"] * 4 + ["text-short"]
+
+
+def test_passages_of_code_add_up_only_with_names_in_common() -> None:
+    code = {"view": "code", "kind": "renamed", "distinct": 20, "owners": 1, "language": "c"}
+    assert Policy.balanced().judge("", pieces(2, **code)).action == "flag"
+    assert Policy.balanced().judge("", pieces(2, **code, shared_names=3)).rule == "code-total"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"document_span": Span(0, 60)}, "one line quoted again and again is one line"),
+        ({"query_span": Span(0, 60)}, "what stands in a text once was copied once"),
+        ({"supplied": True}, "the prompt held it"),
+        ({"background": True}, "it is permitted to all"),
+        ({"identity": 0.6}, "what agrees so little is alike by form"),
+    ],
+)
+def test_what_does_not_add_up(changes: dict[str, object], why: str) -> None:
+    assert Policy.balanced().judge("", pieces(9, **changes)).action != "block", why
+
+
+def test_passages_of_different_documents_do_not_add_up() -> None:
+    several = [pieces(9, document=f"d{at}")[at] for at in range(9)]
+    assert Policy.balanced().judge("", several).action == "flag"
+
+
+def test_what_an_earlier_rule_took_counts_no_more() -> None:
+    rules = (act("allow", min_run=12), act("block", min_total_distinct=40))
+    assert policy(*rules).judge("", [*pieces(3), *pieces(1, run=11)]).action == "allow"
+    assert policy(rules[1]).judge("", [*pieces(3), *pieces(1, run=11)]).action == "allow"
+    assert policy(rules[1]).judge("", pieces(4)).action == "block"
+
+
+def test_what_was_found_beside_counts_and_is_not_ruled_on() -> None:
+    here, there = pieces(4)[:1], pieces(4)[1:]
+    verdict = Policy.balanced().judge("", here, beside=there)
+    assert (verdict.action, verdict.matches) == ("block", tuple(here))
+    assert Policy.balanced().judge("", [], beside=pieces(9)).action == "allow"
+
+
+@given(texts_with_matches())
+def test_a_total_is_no_more_than_its_parts_and_no_less_than_each(
+    drawn: tuple[str, list[Match]],
+) -> None:
+    _, matches = drawn
+    totals = act("flag").totals(matches)
+    for document, total in totals.items():
+        parts = [found.distinct for found in matches if found.document == document]
+        assert min(parts) <= total + 1 and total <= sum(parts)
+    assert totals == act("flag").totals(reversed(matches))
+
+
+@given(texts_with_matches())
+def test_the_shares_of_a_verdict_say_what_it_says(drawn: tuple[str, list[Match]]) -> None:
+    text, matches = drawn
+    redacting = policy(act("redact", owner=("Acme",)), act("flag"), notice="")
+    whole = redacting.judge(text, matches)
+    assert redacting.share(text, whole, 0) == whole
+    at = len(text) // 2
+    halves = [
+        redacting.share(text[:at], whole, 0),
+        redacting.share(text[at:], whole, len(text[:at].encode())),
+    ]
+    assert "".join(half.text for half in halves) == whole.text
+    assert max((half.action for half in halves), key=STRENGTH.index) == whole.action
 
 
 # ---- profiles ------------------------------------------------------------------------------------

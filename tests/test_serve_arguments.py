@@ -68,3 +68,24 @@ def test_json_with_a_passage_replaced_is_json(text: str, data: st.DataObject) ->
 def test_escapes_and_what_is_none(raw: str, said: str) -> None:
     decoded = Decoded()
     assert (decoded.feed(raw.encode()) + decoded.finish()).decode() == said
+
+
+@given(
+    st.lists(st.tuples(st.text(max_size=8), st.text(max_size=90)), min_size=1),
+    st.sets(st.integers(0, 300)),
+)
+def test_values_are_what_is_said_but_for_keys(pairs: list[tuple[str, str]], cuts: set[int]) -> None:
+    text = json.dumps([{key: value} for key, value in pairs])
+    decoded = Decoded()
+    for piece in cut(text, cuts):
+        decoded.feed(piece)
+    decoded.finish()
+    said = "".join(value + "\n" for _, value in pairs)
+    assert decoded.values.decode() == said.encode("utf-8", "replace").decode()
+
+
+def test_values_of_what_is_no_json_are_its_words() -> None:
+    decoded = Decoded()
+    decoded.feed(b'It was, true 1.5 {"key": "the best", "n": null} of')
+    decoded.finish()
+    assert decoded.values.decode().split() == ["It", "was", "the", "best", "of"]

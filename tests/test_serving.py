@@ -451,6 +451,110 @@ def leaves(data: Any) -> list[str]:
     return [data] if isinstance(data, str) else []
 
 
+# ---- split over the texts of one answer
+
+
+def in_calls(words: list[str], by: str) -> list[Json]:
+    """Tool calls of which each has a word: as a value, as all there is, or as the tool's name."""
+    return [
+        {
+            "index": at,
+            "id": f"call_{at}",
+            "type": "function",
+            "function": {
+                "name": word if by == "name" else "write",
+                "arguments": {"value": json.dumps({"word": word}), "bare": word}.get(by, "{}"),
+            },
+        }
+        for at, word in enumerate(words)
+    ]
+
+
+@pytest.mark.parametrize("by", ["value", "bare", "name"])
+def test_a_word_in_each_tool_call_is_a_passage(host: Host, by: str) -> None:
+    calls = in_calls([re.sub(r"\W", "", word) for word in passage(60).split()], by)
+    answer = ask(host, host.upstream.script(up.whole(up.chat({"tool_calls": calls}))))
+    assert_blocked(answer.json()["choices"][0])
+    assert not answer.json()["choices"][0]["message"].get("tool_calls")
+    parts = [{"delta": {"tool_calls": [call]}} for call in calls]
+    seen = streamed(host, host.upstream.script(up.chat_stream(parts, finish="tool_calls")))
+    assert seen.finish == {0: "content_filter"}
+    few = up.chat({"tool_calls": calls[:10]}, finish="tool_calls")
+    assert ask(host, host.upstream.script(up.whole(few))).json() == few
+
+
+def test_a_passage_runs_on_through_the_fields_of_a_message(host: Host) -> None:
+    quarters = [passage(15, 1000 + at) for at in range(0, 60, 15)]
+    call = in_calls(["x"], "value")[0]
+    call["function"]["arguments"] = json.dumps({"text": quarters[3]})
+    message = {
+        "reasoning_content": quarters[0],
+        "content": quarters[1],
+        "refusal": quarters[2],
+        "tool_calls": [call],
+    }
+    answer = ask(host, host.upstream.script(up.whole(up.chat(message))))
+    assert_blocked(answer.json()["choices"][0])
+    assert longest_run(answer.text) <= 4
+    parts = [
+        *up.say(quarters[0], "reasoning_content"),
+        *up.say(quarters[1]),
+        *up.say(quarters[2], "refusal"),
+        *up.call("write", up.every(json.dumps({"text": quarters[3]}), 9)),
+    ]
+    seen = streamed(host, host.upstream.script(up.chat_stream(parts)))
+    assert seen.finish == {0: "content_filter"}
+    assert quarters[2][-20:] not in seen.everything
+
+
+def fragments(count: int) -> list[str]:
+    """Texts that each hold fourteen words of another place of one book."""
+    return [planted(14, 1000 + 300 * at, before=20 + at, after=30) for at in range(count)]
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_fragments_add_up_over_the_choices(host: Host, count: int) -> None:
+    texts = fragments(count)
+    body = up.chat(*({"content": text} for text in texts))
+    answer = ask(host, host.upstream.script(up.whole(body)), n=count).json()
+    seen = streamed(host, host.upstream.script(up.chat_stream(*map(up.say, texts))), n=count)
+    if count == 2:
+        assert [choice["finish_reason"] for choice in answer["choices"]] == ["stop"] * 2
+        assert seen.texts == {(0, "content"): texts[0], (1, "content"): texts[1]}
+    else:
+        for choice in answer["choices"]:
+            assert_blocked(choice)
+        assert "content_filter" in seen.finish.values()
+        assert sum(longest_run(text) >= 12 for text in seen.texts.values()) < 4
+
+
+def test_a_clean_choice_beside_a_split_passage_goes_out(host: Host) -> None:
+    half = [passage(12), passage(12, 1012)]
+    body = up.chat({"content": half[0]}, {"content": half[1] + " x " + passage(12, 1024)},
+                   {"content": clean()})  # fmt: skip
+    choices = ask(host, host.upstream.script(up.whole(body)), n=3).json()["choices"]
+    assert [one["finish_reason"] for one in choices] == ["content_filter"] * 2 + ["stop"]
+    assert choices[2]["message"]["content"] == clean()
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_passage_runs_on_through_the_items_of_a_response(host: Host, is_stream: bool) -> None:
+    words = passage(60).split()
+    items = [
+        up.reasoning_item(" ".join(words[:8])),
+        *(up.text_item(" ".join(words[at : at + 8]), number=at) for at in range(8, 60, 8)),
+    ]
+    if is_stream:
+        model = host.upstream.script(up.response_stream(*items))
+        seen = streamed(host, model, "responses")
+        assert " ".join(words[40:48]) not in seen.everything
+        assert "content_filter" in json.dumps(seen.chunks[-1])
+    else:
+        answer = ask(host, host.upstream.script(up.whole(up.response(*items))), "responses")
+        assert answer.json()["incomplete_details"] == {"reason": "content_filter"}
+        assert longest_run(answer.text) <= 4
+
+
 # ---- responses
 
 

@@ -51,6 +51,8 @@ def plain(hosts: Hosts) -> Filter:
 
 # ---- /check
 
+WRONG = [{"text": "x", "prompt": 5}, {"text": "x", "texts": []}, {"texts": ["x", 5]}]
+
 
 def check(host: Host, **body: Any) -> httpx.Response:
     with host.http() as http:
@@ -90,9 +92,25 @@ def test_check_names_sources_when_told_to(hosts: Hosts, plain: Filter) -> None:
     assert got["matches"] == plain.check(planted()).to_dict()["matches"]
 
 
+def test_check_judges_the_texts_of_an_answer_together(host: Host, plain: Filter) -> None:
+    words = passage(60).split()
+    texts = [" ".join(words[at : at + 6]) for at in range(0, 60, 6)]
+    got = check(host, texts=[clean(20), *texts]).json()
+    want = [verdict.to_dict() for verdict in plain.check_all([clean(20), *texts])]
+    assert got["action"] == "block"
+    assert [one["action"] for one in got["verdicts"]] == ["allow", *["block"] * 10]
+    assert [one["text"] for one in got["verdicts"]] == [one["text"] for one in want]
+    assert all(check(host, text=text).json()["action"] == "allow" for text in texts)
+    assert check(host, texts=[]).json() == {
+        "schema_version": 1,
+        "action": "allow",
+        "verdicts": [],
+    }
+
+
 def test_check_refuses_what_it_does_not_understand(host: Host) -> None:
     with host.http() as http:
-        for body in ({}, {"text": 5}, {"text": None}, [], "x", {"text": "x", "prompt": 5}):
+        for body in ({}, {"text": 5}, {"text": None}, [], "x", *WRONG):
             answer = http.post("/check", json=body)
             assert answer.status_code in (400, 422), body
             assert answer.json()["error"]["message"]
@@ -243,6 +261,20 @@ def test_litellm_is_asked_once_for_what_is_no_stream(host: Host) -> None:
         arguments = json.dumps({"text": planted()})
         call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": arguments}}
         assert told(tool_calls=[call])["action"] == "BLOCKED"
+        words = passage(60).split()
+        texts = [" ".join(words[at : at + 6]) for at in range(0, 60, 6)]
+        assert told(texts[0])["action"] == "NONE"
+        assert told(clean(), *texts)["action"] == "BLOCKED"
+        calls = [
+            {
+                "id": "1",
+                "type": "function",
+                "function": {"name": "f", "arguments": f'{{"w":"{w}"}}'},
+            }
+            for w in words
+        ]
+        assert told(tool_calls=calls[:9])["action"] == "NONE"
+        assert told(tool_calls=calls)["action"] == "BLOCKED"
         # Of a request nothing is withheld: it is the client's own.
         request = http.post(GUARDRAIL, json=guardrail([planted()], "r", input_type="request"))
         assert request.json()["action"] == "NONE"

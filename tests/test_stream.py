@@ -17,6 +17,7 @@ from dedup.index import Index
 from dedup.key import Key
 from dedup.policy import Policy, Rule, Verdict
 from dedup.source import Document
+from dedup.stream import Ledger
 
 DATA = Path(__file__).parent / "data"
 BOOKS = {path.name: path.read_text() for path in sorted((DATA / "books").glob("*.txt"))}
@@ -161,6 +162,56 @@ def test_a_lower_limit_is_kept(index: Index, seed: int, limit: int) -> None:
 def test_a_limit_below_nothing_is_refused(index: Index) -> None:
     with pytest.raises(ValueError, match="max_leak_tokens is a count, got -1; 0 sends nothing"):
         Filter(index).stream(max_leak_tokens=-1)
+
+
+# ---- fragments
+
+
+def scattered(seed: int) -> str:
+    """A speech with short passages of a book in it, far from each other."""
+    rng = random.Random(seed)
+    words: list[str] = []
+    for _ in range(rng.choice([2, 3, 4, 6])):
+        start, at = rng.randrange(len(SPEECH) - 60), rng.randrange(len(WAR) - 14)
+        words += [*SPEECH[start : start + 60], *WAR[at : at + 14]]
+    return " ".join([*words, *SPEECH[:20]])
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), size=st.sampled_from([1, 7, 4000]))
+def test_fragments_add_up_in_a_stream_as_in_the_whole(index: Index, seed: int, size: int) -> None:
+    text = scattered(seed)
+    filter = Filter(index)
+    released, verdict = streamed(filter, cut(text, list(range(0, len(text), size))))
+    whole = filter.check(text)
+    assert verdict.action == whole.action
+    assert released == text if whole.action != "block" else text.startswith(released)
+    assert (released, verdict) == streamed(filter, [text])
+
+
+def test_a_stream_is_over_with_the_fragment_that_makes_it_too_many(index: Index) -> None:
+    fragments = [WAR[at : at + 14] for at in range(500, 5000, 500)]
+    stream = Filter(index).stream()
+    for number, fragment in enumerate(fragments):
+        for word in [*SPEECH[60 * number : 60 * number + 60], *fragment]:
+            stream.feed(word + " ")
+        if stream.is_over:
+            break
+    released, verdict = stream.flush()
+    assert (released, verdict.rule, stream.is_over) == ("", "text-total", True)
+    assert len(verdict.matches) == 3 and number <= 3
+
+
+def test_texts_of_one_answer_add_up_by_their_ledger(index: Index) -> None:
+    fragments = [WAR[at : at + 14] for at in range(500, 5000, 500)]
+    texts = [" ".join([*SPEECH[:60], *fragment, *SPEECH[60:100]]) for fragment in fragments]
+    screen, ledger = Filter(index).screen(), Ledger()
+    together = [screen.stream(ledger=ledger) for _ in texts]
+    for stream, text in zip(together, texts, strict=True):
+        for word in text.split():
+            stream.feed(word + " ")
+    assert [stream.is_over for stream in together] == [at > 1 for at in range(len(texts))]
+    assert all(streamed(Filter(index), [text])[1].action == "flag" for text in texts)
 
 
 # ---- clean text

@@ -7,12 +7,12 @@ Flagged, blocked: a profile does so, or more, for such matches. The same seed gi
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from dedup import Index, Match, Policy
+from dedup import Filter, Index, Match, Policy
 
 from .attack import Attack, Dice
 from .corpora import Prose
@@ -20,7 +20,6 @@ from .interval import Rate
 
 __all__ = [
     "PROFILES",
-    "SPLITS",
     "STRENGTH",
     "Cell",
     "Outcome",
@@ -229,36 +228,62 @@ def _places(trial: Trial, matches: Iterable[Match]) -> tuple[float, int]:
 
 # ---- split: rows 19 and 20
 
-
-def _in_parts(parts: float, words: int) -> int:
-    return -(-words // int(parts))
-
-
-def _of_words(size: float, words: int) -> int:
-    return int(size)
-
-
-# Row, name, words of the passage, words of a part by strength and these, and the strengths.
-SPLITS: tuple[tuple[str, str, int, Callable[[float, int], int], tuple[float, ...]], ...] = (
-    ("19", "fields, each checked by itself", 60, _in_parts, (2, 4, 8)),
-    ("20", "requests of so many words", 200, _of_words, (40, 20, 10)),
+# Name, words of the passage, whether each part is between unrelated words, and how many parts.
+_FIELDS: tuple[tuple[str, int, bool, tuple[int, ...]], ...] = (
+    ("fields of an answer, running on", 60, False, (2, 4, 8, 60)),
+    ("fields of an answer, each in other words", 60, True, (2, 4)),
 )
+_REQUEST_WORDS: tuple[int, ...] = (40, 20, 10)
+_REQUESTS_PASSAGE = 200
 
 
 def run_split(index: Index, prose: Prose, n: int) -> Iterator[Cell]:
-    """A passage in parts that are checked one by one; the strongest answer counts."""
-    for row, name, length, size_of, strengths in SPLITS:
-        for strength in strengths:
-            dice = Dice(f"{name} {strength:g}", prose.vocabulary)
-            cell = Cell(row, name, strength, length)
-            size = size_of(strength, length)
+    """A passage in fields that are checked together, and in requests, each by itself."""
+    filters = {name: Filter(index, policy) for name, policy in _POLICIES.items()}
+    for name, length, is_apart, strengths in _FIELDS:
+        for parts in strengths:
+            dice = Dice(f"{name} {parts}", prose.vocabulary)
+            cell = Cell("19", name, parts, length)
             for document, passage in _passages(prose, length, n, dice):
-                words = passage.split()
-                parts = [" ".join(words[at : at + size]) for at in range(0, length, size)]
-                outcomes = ask_all(
-                    index, [planted(prose, document, part, part, dice) for part in parts]
-                )
+                pieces = _pieces(passage, -(-length // parts))
+                if is_apart:
+                    pieces = [planted(prose, document, one, one, dice).query for one in pieces]
+                best = {
+                    profile: max(
+                        (
+                            (STRENGTH.index(ruling.action), ruling.rule)
+                            for verdict in filter.check_all(pieces)
+                            for ruling in verdict.rulings
+                            if ruling.match.document == document
+                        ),
+                        default=(0, ""),
+                    )
+                    for profile, filter in filters.items()
+                }
                 cell.outcomes.append(
-                    max(outcomes, key=lambda o: (STRENGTH.index(o.actions["balanced"]), o.found))
+                    Outcome(
+                        found=best["strict"][1] != "",
+                        actions={
+                            profile: STRENGTH[action] for profile, (action, _) in best.items()
+                        },
+                        rule=best["balanced"][1],
+                    )
                 )
             yield cell
+    for size in _REQUEST_WORDS:
+        dice = Dice(f"requests of so many words {size}", prose.vocabulary)
+        cell = Cell("20", "requests of so many words", size, _REQUESTS_PASSAGE)
+        for document, passage in _passages(prose, _REQUESTS_PASSAGE, n, dice):
+            parts = [planted(prose, document, part, part, dice) for part in _pieces(passage, size)]
+            cell.outcomes.append(
+                max(
+                    ask_all(index, parts),
+                    key=lambda o: (STRENGTH.index(o.actions["balanced"]), o.found),
+                )
+            )
+        yield cell
+
+
+def _pieces(passage: str, size: int) -> list[str]:
+    words = passage.split()
+    return [" ".join(words[at : at + size]) for at in range(0, len(words), size)]

@@ -4,6 +4,8 @@ Code in a string of JSON hides behind escapes, so what is filtered is the text t
 arguments would see: the strings decoded, with a line end in place of each quote and a space for
 each mark of structure. What a filter lets out of that text is mapped back to the fragments' own
 bytes. Text that is no JSON is filtered all the same, as it stands.
+
+Beside it, what the arguments say but for the keys, for who reads many arguments in a row.
 """
 
 import json
@@ -38,10 +40,23 @@ class _Piece:
     is_run: bool
 
 
+# A longer string is no key.
+_MAX_KEY: Final = 64
+_NO_WORDS: Final = re.compile(rb"true|false|null|-?[0-9][0-9.eE+-]*")
+
+
 class Decoded:
-    """What a JSON text in fragments says, and which of its bytes say what."""
+    """What a JSON text in fragments says, and which of its bytes say what.
+
+    Attributes
+    ----------
+    values : bytearray
+        The strings that are no keys, a line each, and words outside strings.
+    """
 
     def __init__(self) -> None:
+        self.values = bytearray()
+        self._string = b""  # that was read last, while it may be a key
         self._rest = b""  # an escape that is not complete
         self._is_in_string = False
         self._pieces: deque[_Piece] = deque()
@@ -70,6 +85,7 @@ class Decoded:
                 raw = said = _IN_STRING.match(data, at)[0]  # type: ignore[index]
                 is_run = True
             is_in_string = self._is_in_string and raw != b'"'
+            self._note(raw, said, is_in_string=is_in_string)
             self._pieces.append(_Piece(raw, len(said), is_in_string, is_run))
             text.append(said)
             at += len(raw)
@@ -80,7 +96,27 @@ class Decoded:
         rest, self._rest = self._rest, b""
         if rest:
             self._pieces.append(_Piece(rest, len(rest), self._is_in_string, True))
+        self.values += self._string
+        self._string = b""
         return rest
+
+    def _note(self, raw: bytes, said: bytes, *, is_in_string: bool) -> None:
+        """Note a piece in `values`, once it is known that it is no key."""
+        if is_in_string:
+            self._string += said
+            if len(self._string) > _MAX_KEY:
+                self.values += self._string
+                self._string = b""
+        elif raw == b'"':
+            if not self._is_in_string:  # it ends one
+                self._string += b"\n"
+        elif outside := raw.strip():
+            if not outside.startswith(b":"):
+                self.values += self._string
+            self._string = b""
+            words = [word for word in _WORD.findall(outside) if not _NO_WORDS.fullmatch(word)]
+            if words:
+                self.values += b" ".join(words) + b"\n"
 
     def take(self, text_bytes: int) -> bytes:
         """The bytes that say so much more of the text."""

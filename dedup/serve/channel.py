@@ -15,9 +15,50 @@ from dedup.policy import Verdict
 from dedup.serve.arguments import Decoded
 from dedup.stream import StreamFilter
 
-__all__ = ["ArgumentsChannel", "Channel", "Token", "TokenQueue"]
+__all__ = ["ArgumentsChannel", "Channel", "Token", "TokenQueue", "Waiting"]
 
 _HIGH: Final = ("\ud800", "\udbff")  # first halves of surrogate pairs
+
+
+class Waiting:
+    """Stands for a StreamFilter where texts come whole: their verdicts come from outside.
+
+    Attributes
+    ----------
+    text : str
+        All that was fed.
+    verdict : Verdict or None
+        On it; to be set before it is flushed.
+    """
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.verdict: Verdict | None = None
+
+    def feed(self, chunk: str) -> str:
+        """Takes more of the text, and lets nothing out."""
+        self.text += chunk
+        return ""
+
+    def flush(self) -> tuple[str, Verdict]:
+        """What may go out, and the verdict."""
+        if self.verdict is None:
+            raise RuntimeError("a text was flushed before it was judged")
+        return ("" if self.is_over else self.verdict.text), self.verdict
+
+    def may_search(self, chunk_bytes: int) -> bool:
+        """It never does."""
+        return False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was blocked."""
+        return self.verdict is not None and self.verdict.action == "block"
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that were not decided about."""
+        return len(self.text.encode()) if self.verdict is None else 0
 
 
 class Channel:
@@ -35,7 +76,7 @@ class Channel:
         Set by ``flush``.
     """
 
-    def __init__(self, stream: StreamFilter) -> None:
+    def __init__(self, stream: StreamFilter | Waiting) -> None:
         self._stream = stream
         self._half = ""  # a surrogate whose other half is to come
         self._out: list[str] = []
@@ -50,16 +91,23 @@ class Channel:
         self.source += text.encode()
         return self._passed(self._stream.feed(text))
 
+    def close(self) -> str:
+        """There is no more of it; returns what may go out of what was not whole."""
+        half, self._half = self._half, ""
+        return self.feed("\ufffd") if half else ""
+
     def flush(self) -> str:
         """Ends the text; returns what may still go out. Its ``verdict`` is known from now on."""
         if self.verdict is not None:
             return ""
-        rest = ""
-        if self._half:
-            self._half = ""
-            rest = self.feed("\ufffd")
+        rest = self.close()
         released, self.verdict = self._stream.flush()
         return rest + self._passed(released)
+
+    @property
+    def spoken(self) -> bytearray:
+        """What it says, for who reads many texts in a row."""
+        return self.source
 
     def is_slow(self, piece: str) -> bool:
         """Whether taking this piece may take long enough to hold up others."""
@@ -143,7 +191,7 @@ def _same(one: bytes | bytearray, other: bytes) -> int:
 class ArgumentsChannel(Channel):
     """The arguments of a tool call: JSON text in fragments, whose strings are filtered decoded."""
 
-    def __init__(self, stream: StreamFilter) -> None:
+    def __init__(self, stream: StreamFilter | Waiting) -> None:
         super().__init__(stream)
         self._decoded = Decoded()
         self._raw: list[str] = []
@@ -155,18 +203,25 @@ class ArgumentsChannel(Channel):
         self._raw.append(fragment)
         return self._read(self._decoded.feed(fragment.encode()).decode())
 
+    def close(self) -> str:
+        """There is no more of them; returns what may go out of what was not whole."""
+        rest = super().close()
+        text = self._decoded.finish().decode()
+        return rest + (self._read(text) if text else "")
+
     def flush(self) -> str:
         """Ends the arguments; returns what may still go out."""
         if self.verdict is not None:
             return ""
-        rest = ""
-        if self._half:
-            self._half = ""
-            rest = self.feed("\ufffd")
-        rest += self._read(self._decoded.finish().decode())
+        rest = self.close()
         start, gaps = self.decided, len(self.gaps)
         released, self.verdict = self._stream.flush()
         return rest + self._mapped(start, gaps, self._passed(released))
+
+    @property
+    def spoken(self) -> bytearray:
+        """What it says, but for the keys."""
+        return self._decoded.values
 
     @property
     def out(self) -> str:

@@ -6,9 +6,10 @@ from dedup.policy import Verdict
 from dedup.serve.annotation import strongest
 from dedup.serve.channel import Channel, TokenQueue
 from dedup.serve.failure import Failure
-from dedup.serve.fields import Path, is_arguments
+from dedup.serve.fields import Path, is_arguments, labels
 from dedup.serve.gate import Screening
 from dedup.serve.logprobs import joined, split
+from dedup.serve.row import Labels, Row
 from dedup.serve.unknown import Unknown
 
 __all__ = ["Api", "Choice"]
@@ -28,8 +29,8 @@ class Choice:
         Of its texts, by where they stand.
     unknown : Unknown
         Reads the rest of its strings.
-    pieces : list of str
-        Of all its texts as they came.
+    pieces : int
+        How many of its texts came.
     has_role : bool
         Whether its role was said.
     is_done, is_ended : bool
@@ -41,13 +42,13 @@ class Choice:
     def __init__(self, api: Api, index: int, screening: Screening) -> None:
         self._api = api
         self._screening = screening
+        self._row = Row(screening)
+        self._labels = Labels(screening)
         self._tokens: dict[Path, TokenQueue] = {}
         self.index = index
         self.channels: dict[Path, Channel] = {}
         self.unknown = Unknown(screening)
-        self.pieces: list[str] = []
-        self._together: Channel | None = None  # reads all texts in a row, once there are several
-        self._joined = 0  # pieces that it has read
+        self.pieces = 0
         self.has_role = False
         self.is_done = False
         self.is_ended = False
@@ -61,7 +62,8 @@ class Choice:
     @property
     def is_over(self) -> bool:
         """Whether one of its texts was blocked, or all of them in a row."""
-        return any(channel.is_over for channel in self._read)
+        is_over = self._row.is_over or self._labels.is_over
+        return is_over or any(channel.is_over for channel in self._read)
 
     @property
     def out_bytes(self) -> int:
@@ -76,24 +78,41 @@ class Choice:
             channel = self.channels[path] = self._screening.channel(kind)
         return channel
 
-    async def read_on(self, piece: str) -> None:
-        """Take note of a piece of one of its texts: words apart in several are a text together.
+    async def feed(self, path: Path, piece: str) -> str:
+        """Take a piece of one of its texts; what may go out.
 
         Raises
         ------
         Failure
             If it could not be checked.
         """
-        self.pieces.append(piece)
-        if len(self.channels) > 1:
-            if self._together is None:
-                self._together = self._screening.channel()
-            new = "".join(self.pieces[self._joined :])
-            self._joined = len(self.pieces)
-            await self._screening.feed(self._together, new)
+        channel = self.channel(path)
+        said = len(channel.spoken)
+        released = await self._screening.feed(channel, piece)
+        await self._row.add(path, channel.spoken[said:].decode())
+        self.pieces += 1
+        return released
 
-    async def judge(self, *, is_whole: bool = False) -> Verdict:
-        """The verdict: on each of its texts, and on all of them as they came.
+    async def read_labels(self, given: Any) -> None:
+        """Read what labels the parts of a chunk, in case it is a text word by word.
+
+        Raises
+        ------
+        Failure
+            If it could not be checked.
+        """
+        for key, text in labels(given):
+            await self._labels.add(key, text)
+
+    @property
+    def text(self) -> str:
+        """All that it said in a stream, in a row."""
+        return self._row.text
+
+    async def judge(self, beside: Verdict | None = None) -> Verdict:
+        """The verdict: on each of its texts, on all in a row and on its labels.
+
+        `beside` is one on what it said together with the other choices.
 
         Raises
         ------
@@ -103,12 +122,9 @@ class Choice:
         for channel in self._read:
             await self._screening.flush(channel)
         verdicts = [channel.verdict for channel in self._read if channel.verdict]
+        together = (await self._row.judge(), await self._labels.judge(), beside)
+        verdicts += [one for one in together if one is not None and one.action == "block"]
         verdict = strongest(verdicts) or await self._screening.check("")
-        if len(self.channels) > 1 and verdict.action != "block":
-            # Pieces of a stream go on in the middle of a word, whole texts do not.
-            together = await self._screening.check(("\n" if is_whole else "").join(self.pieces))
-            if together.action == "block":
-                verdict = strongest([verdict, together]) or together
         if verdict.error and verdict.action == "block":
             raise Failure(500, "filter_error", "the filter failed")
         self.verdict, self.is_done = verdict, True
@@ -116,8 +132,7 @@ class Choice:
 
     @property
     def _read(self) -> list[Channel]:
-        together = [self._together] if self._together and self._together.is_over else []
-        return [*self.channels.values(), *self.unknown.channels, *together]
+        return [*self.channels.values(), *self.unknown.channels]
 
     # ---- log-probabilities
 

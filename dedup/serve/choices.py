@@ -10,6 +10,7 @@ from typing import Any
 
 from dedup.policy import Verdict
 from dedup.serve.annotation import Annotator
+from dedup.serve.channel import Channel
 from dedup.serve.choice import Api, Choice
 from dedup.serve.fields import EACH, Leaf, Path, is_known_text, leaves, place
 from dedup.serve.gate import Screening
@@ -145,7 +146,7 @@ class Choices:
         usage = self._usage
         if not usage:
             given = max(1, prompt_bytes // 4)
-            made = sum(len(choice.pieces) for choice in self._choices.values())
+            made = sum(choice.pieces for choice in self._choices.values())
             usage = {
                 "prompt_tokens": given,
                 "completion_tokens": made,
@@ -171,6 +172,7 @@ class Choices:
     async def _advance(self, choice: Choice, given: dict[str, Any]) -> list[dict[str, Any]]:
         """What may be sent of a choice of a chunk, which is changed to be so."""
         delta = given.get("delta")
+        await choice.read_labels(given)
         says_more = isinstance(delta, dict) and self._says_once(choice, delta)
         has_logprobs = "logprobs" in given
         logprobs = given.pop("logprobs", None)
@@ -184,9 +186,7 @@ class Choices:
                 else:
                     leaf.put("")
                 continue
-            channel = choice.channel(leaf.path)
-            released = await self._screening.feed(channel, piece)
-            await choice.read_on(piece)
+            released = await choice.feed(leaf.path, piece)
             leaf.put(released)
             last = leaf.path
             fed += 1
@@ -230,12 +230,20 @@ class Choices:
                 place(root, path[1:] if self._api == "chat" else path, released)
                 has_tail = True
         choice.put_logprobs(tail)
-        verdict = await choice.judge()
+        verdict = await choice.judge(await self._beside_others(choice))
         if verdict.action == "block":
             final["finish_reason"] = "content_filter"
         self._annotator.annotate(final, verdict)
         has_tail = has_tail or "logprobs" in tail
         return [tail, final] if has_tail and verdict.action != "block" else [final]
+
+    async def _beside_others(self, choice: Choice) -> Verdict | None:
+        """The verdict on a choice as part of all that was said so far, if there are others."""
+        choices = sorted(self._choices.values(), key=lambda one: one.index)
+        if len(choices) < 2:
+            return None
+        verdicts = await self._screening.check_all([one.text for one in choices])
+        return verdicts[choices.index(choice)]
 
     # ---- a response that is no stream
 
@@ -245,25 +253,39 @@ class Choices:
         if not isinstance(choices, list):
             raise garbage("a response without choices")
         head = {key: value for key, value in body.items() if key != "choices"}
-        await self._clean(head)
+        beside = [(leaf, self._screening.channel()) for leaf in leaves(head)]
+        for leaf, channel in beside:
+            await self._screening.feed(channel, leaf.text)
+        found: list[list[tuple[Leaf, Channel]]] = []
         for given in choices:
             if not isinstance(given, dict):
                 raise garbage("a choice that is none")
-            await self._whole(self._choice(given.get("index", 0)), given)
+            found.append(await self._read(self._choice(given.get("index", 0)), given))
+        await self._screening.settle()
+        for leaf, channel in beside:
+            leaf.put(await self._screening.flush(channel))
+        for given, texts in zip(choices, found, strict=True):
+            await self._whole(self._choice(given.get("index", 0)), given, texts)
         return {key: head.get(key, value) for key, value in body.items()}
 
-    async def _whole(self, choice: Choice, given: dict[str, Any]) -> None:
-        had_logprobs = "logprobs" in given
-        logprobs = given.pop("logprobs", None)
-        found: list[tuple[Leaf, str]] = []
+    async def _read(self, choice: Choice, given: dict[str, Any]) -> list[tuple[Leaf, Channel]]:
+        """The texts of a choice, each with the channel that has read it."""
+        found: list[tuple[Leaf, Channel]] = []
         for number, leaf in enumerate(leaves(given)):
             path = (number, *leaf.path) if EACH in leaf.path else leaf.path
             channel = choice.channel(path)
-            released = await self._screening.feed(channel, leaf.text)
-            choice.pieces.append(leaf.text)
-            released += await self._screening.flush(channel)
-            found.append((leaf, released))
-        verdict = await choice.judge(is_whole=True)
+            await self._screening.feed(channel, leaf.text)
+            found.append((leaf, channel))
+        await choice.read_labels(given)
+        return found
+
+    async def _whole(
+        self, choice: Choice, given: dict[str, Any], texts: list[tuple[Leaf, Channel]]
+    ) -> None:
+        had_logprobs = "logprobs" in given
+        logprobs = given.pop("logprobs", None)
+        found = [(leaf, await self._screening.flush(channel)) for leaf, channel in texts]
+        verdict = await choice.judge()
         choice.is_ended = True
         if verdict.action == "block":
             self._withhold(given, verdict)
@@ -294,10 +316,7 @@ class Choices:
     async def _clean(self, head: dict[str, Any]) -> None:
         """Empty the strings beside the choices that may not go out."""
         for leaf in list(leaves(head)):
-            if self._screening.is_whole:
-                verdict = await self._screening.check(leaf.text)
-                leaf.put("" if verdict.action == "block" else verdict.text)
-            elif not await self._beside.may_pass(leaf):
+            if not await self._beside.may_pass(leaf):
                 leaf.put("")
 
     def _empty(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ __all__ = [
     "is_arguments",
     "is_known_text",
     "is_label",
+    "labels",
     "leaves",
     "place",
     "prompt",
@@ -154,6 +155,17 @@ def is_label(key: str | int, value: str) -> bool:
         is_word = key == "stop_reason" or bool(_WORD.fullmatch(value))  # or what a client asked for
         return key in _OPAQUE or (len(value) <= _MAX_LABEL and is_word)
     return False
+
+
+def labels(node: Any) -> Iterator[tuple[str, str]]:
+    """The strings below a JSON object or list that only label something, each with its key."""
+    items: Any = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in items:
+        if isinstance(value, str):
+            if value and isinstance(key, str) and key not in _OPAQUE and is_label(key, value):
+                yield key, value
+        elif isinstance(value, dict | list) and key not in _APART:
+            yield from labels(value)
 
 
 def is_known_text(path: Path) -> bool:

@@ -6,7 +6,7 @@ flight keep what they began with.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +17,10 @@ from dedup.filter import Filter, Screen
 from dedup.index import Index
 from dedup.key import Key
 from dedup.policy import Policy, Verdict
-from dedup.serve.channel import ArgumentsChannel, Channel
+from dedup.serve.channel import ArgumentsChannel, Channel, Waiting
 from dedup.serve.failure import Failure
 from dedup.serve.settings import Settings
+from dedup.stream import Ledger
 
 __all__ = ["Gate", "Screening"]
 
@@ -148,17 +149,23 @@ class Gate:
 class Screening:
     """Makes the channels of one response; all see one generation of the index and one prompt.
 
-    Attributes
-    ----------
-    is_whole : bool
-        Whether texts come whole, so that nothing goes out before it is judged.
+    What one document is copied in adds up over all of them.
     """
 
     def __init__(self, gate: Gate, screen: Screen, max_leak_tokens: int) -> None:
         self._gate = gate
         self._screen = screen
         self._max_leak_tokens = max_leak_tokens
-        self.is_whole = False
+        self.begin(is_whole=False)
+
+    def begin(self, *, is_whole: bool) -> None:
+        """Begin with another response; `is_whole` if its texts come whole.
+
+        Then nothing goes out of them before they are judged, by ``settle``.
+        """
+        self._is_whole = is_whole
+        self._ledger = Ledger()
+        self._waiting: list[tuple[Waiting, Channel]] = []
 
     @property
     def is_failed(self) -> bool:
@@ -167,9 +174,41 @@ class Screening:
 
     def channel(self, kind: Literal["text", "arguments"] = "text") -> Channel:
         """A new text of the response."""
-        leak = 0 if self.is_whole else self._max_leak_tokens
-        stream = self._screen.stream(max_leak_tokens=leak)
-        return ArgumentsChannel(stream) if kind == "arguments" else Channel(stream)
+        made = ArgumentsChannel if kind == "arguments" else Channel
+        if not self._is_whole:
+            leak, ledger = self._max_leak_tokens, self._ledger
+            return made(self._screen.stream(max_leak_tokens=leak, ledger=ledger))
+        waiting = Waiting()
+        channel = made(waiting)
+        self._waiting.append((waiting, channel))
+        return channel
+
+    async def settle(self) -> None:
+        """Judge the texts of a response that came whole, together and in the order they came in.
+
+        Where texts are arguments of tool calls what these say is read in a row, too, but for the
+        keys: a passage of which each call has a word.
+
+        Raises
+        ------
+        Failure
+            If they could not be checked.
+        """
+        for _, channel in self._waiting:
+            channel.close()
+        verdicts = await self.check_all([waiting.text for waiting, _ in self._waiting])
+        if any(isinstance(channel, ArgumentsChannel) for _, channel in self._waiting):
+            spoken = [channel.spoken.decode() for _, channel in self._waiting]
+            for at, verdict in enumerate(await self.check_all(spoken)):
+                if verdict.action == "block" and verdicts[at].action != "block":
+                    verdicts[at] = verdict
+        for (waiting, _), verdict in zip(self._waiting, verdicts, strict=True):
+            waiting.verdict = verdict
+
+    async def check_all(self, texts: Sequence[str]) -> list[Verdict]:
+        """The verdicts on the texts of one response."""
+        is_slow = sum(map(len, texts)) > _SHORT or self._screen.has_code
+        return await self._gate.run(self._screen.check_all, texts, is_slow=is_slow)
 
     def shadow(self) -> Channel:
         """A channel for what goes out anyway unless it holds it: it is never late."""

@@ -12,10 +12,11 @@ from collections import OrderedDict
 from typing import Any, Final
 
 from dedup.policy import Verdict
+from dedup.serve.annotation import strongest
 from dedup.serve.body import Answer, Receive, Scope, Send, headers_of, read_json, until_gone
 from dedup.serve.channel import Channel
 from dedup.serve.failure import Failure
-from dedup.serve.fields import is_arguments, leaves, prompt
+from dedup.serve.fields import Leaf, is_arguments, leaves, prompt
 from dedup.serve.gate import Screening
 from dedup.serve.service import Account, Service
 
@@ -136,10 +137,10 @@ class Guardrail:
             safe.append(out + rest)
             held.append(len(rest))
             is_changed = is_changed or out + rest != text
-        if tool_calls:
-            channel = await self._read_calls(screening, tool_calls)
-            if channel.is_over:
-                return _blocked(account, len(texts), channel)
+        calls = list(leaves({"tool_calls": tool_calls})) if tool_calls else []
+        if verdict := await self._together(call, texts, calls):
+            account.outcomes = [(0, verdict, [text.encode() for text in texts])]
+            return _refusal(account, verdict)
         action = "GUARDRAIL_INTERVENED" if is_changed else "NONE"
         return {"action": action, "texts": safe, "stream_holdback_chars": held}
 
@@ -152,16 +153,24 @@ class Guardrail:
             await screening.feed(channel, more)
         return channel
 
-    async def _read_calls(self, screening: Screening, tool_calls: Any) -> Channel:
-        """A channel that has read all that tool calls say; the first that was blocked, if any."""
-        channel = screening.channel()
-        for leaf in leaves({"tool_calls": tool_calls}):
+    async def _together(self, call: _Call, texts: list[str], calls: list[Leaf]) -> Verdict | None:
+        """The verdict that blocks texts and what tool calls say, together; None if none does."""
+        if len(texts) < 2 and not calls:
+            return None
+        screening = await self._service.gate.screening(call.prompt)
+        screening.begin(is_whole=True)
+        channels = [screening.channel() for _ in texts]
+        for channel, text in zip(channels, texts, strict=True):
+            await screening.feed(channel, text)
+        for leaf in calls:
             channel = screening.channel("arguments" if is_arguments(leaf.path) else "text")
+            channels.append(channel)
             await screening.feed(channel, leaf.text)
+        await screening.settle()
+        for channel in channels:
             await screening.flush(channel)
-            if channel.is_over:
-                break
-        return channel
+        verdict = strongest([channel.verdict for channel in channels if channel.verdict])
+        return verdict if verdict is not None and verdict.action == "block" else None
 
 
 def _chars(channel: Channel) -> int:

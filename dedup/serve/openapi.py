@@ -25,6 +25,14 @@ def _ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+def _query(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    prompt = {
+        "type": ["string", "null"],
+        "description": "What it was asked; what that supplied itself is exempt.",
+    }
+    return _object([name], **{name: schema}, prompt=prompt) | {"additionalProperties": False}
+
+
 _ERRORS: Final = {
     "400": "The request is no JSON object.",
     "401": "A token is needed.",
@@ -92,7 +100,12 @@ def openapi() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "dedup serve", "version": __version__},
         "paths": {
-            "/check": _post("check", "The verdict on one text.", "Query", "Verdict"),
+            "/check": _post(
+                "check",
+                "The verdict on one text, or on the texts of one answer.",
+                "Query",
+                "Checked",
+            ),
             "/beta/litellm_basic_guardrail_api": _post(
                 "guardrail", "LiteLLM's generic guardrail API.", "GuardrailRequest", "Guardrail"
             ),
@@ -104,15 +117,19 @@ def openapi() -> dict[str, Any]:
         },
         "components": {
             "schemas": {
-                "Query": _object(
-                    ["text"],
-                    text=_STRING | {"description": "What a model generated."},
-                    prompt={
-                        "type": ["string", "null"],
-                        "description": "What it was asked; what that supplied itself is exempt.",
-                    },
-                )
-                | {"additionalProperties": False},
+                "Query": {
+                    "oneOf": [
+                        _query("text", _STRING | {"description": "What a model generated."}),
+                        _query(
+                            "texts",
+                            {
+                                "type": "array",
+                                "items": _STRING,
+                                "description": "The texts of one answer, in order.",
+                            },
+                        ),
+                    ]
+                },
                 "Match": match,
                 "Verdict": _object(
                     ["schema_version", "action", "rule", "text", "index_generation", "matches"],
@@ -123,6 +140,13 @@ def openapi() -> dict[str, Any]:
                     index_generation=_INTEGER,
                     matches={"type": "array", "items": _ref("Match")},
                     exempted={"type": "array", "items": _ref("Match")},
+                ),
+                "Checked": {"oneOf": [_ref("Verdict"), _ref("Verdicts")]},
+                "Verdicts": _object(
+                    ["schema_version", "action", "verdicts"],
+                    schema_version={"const": 1},
+                    action={"enum": _ACTIONS},
+                    verdicts={"type": "array", "items": _ref("Verdict")},
                 ),
                 "GuardrailRequest": _object(
                     ["input_type"],

@@ -163,7 +163,7 @@ class _Exchange:
         if not is_stream and reply.type != "application/json":
             raise garbage("an answer that is neither JSON nor a stream of events")
         self._account.is_stream = is_stream
-        screening.is_whole = not is_stream
+        screening.begin(is_whole=not is_stream)
         if screening.is_failed and self._settings.fail_open:
             self._kept |= _UNCHECKED
         self._protocol = self._new_protocol(screening, prompt_bytes)

@@ -16,10 +16,11 @@ from dedup.policy import Verdict
 from dedup.serve.annotation import Annotator, strongest
 from dedup.serve.channel import Channel, TokenQueue
 from dedup.serve.failure import Failure
-from dedup.serve.fields import Path, is_arguments, leaves
+from dedup.serve.fields import Path, is_arguments, labels, leaves
 from dedup.serve.gate import Screening
 from dedup.serve.items import Items, Key, Text, place_of
 from dedup.serve.logprobs import tokens_of
+from dedup.serve.row import Labels, Row
 from dedup.serve.sse import Event, encode_event
 from dedup.serve.wire import dumps, garbage, loads
 
@@ -44,7 +45,8 @@ class ResponsesProtocol:
         self._texts: dict[Key, Text] = {}
         self._channels: list[Channel] = []
         self._by_source: dict[str, Channel] = {}
-        self._pieces: list[str] = []
+        self._row = Row(screening)
+        self._labels = Labels(screening)
         self._response: dict[str, Any] = {}
         self._items = Items()
         self._number: int | None = None
@@ -98,6 +100,7 @@ class ResponsesProtocol:
             return b""
         out: list[bytes] = []
         try:
+            await self._read_labels(given)
             if kind.endswith(".delta"):
                 await self._delta(given, kind.removesuffix(".delta"), out)
             else:
@@ -125,8 +128,9 @@ class ResponsesProtocol:
             if text.channel.verdict is not None:
                 raise garbage("more of a text that was done")
             text.delta = given
-            self._pieces.append(leaf.text)
+            said = len(text.channel.spoken)
             released = await self._screening.feed(text.channel, leaf.text)
+            await self._row.add(key, text.channel.spoken[said:].decode())
             leaf.put(released)
             has_more = has_more or bool(released)
         if last is not None and isinstance(given.get("logprobs"), list):
@@ -134,7 +138,7 @@ class ResponsesProtocol:
             given["logprobs"] = last.tokens.take()
         if has_more or last is None:
             out.append(self._encoded(given))
-        if any(text.channel.is_over for text in self._texts.values()):
+        if self._row.is_over or any(text.channel.is_over for text in self._texts.values()):
             raise _Blocked
 
     def _begin(self, key: Key) -> Text:
@@ -225,7 +229,14 @@ class ResponsesProtocol:
         if not isinstance(body, dict) or not isinstance(body.get("output"), list):
             raise garbage("a response without output")
         response: dict[str, Any] = body
+        for leaf in leaves(response):
+            if leaf.text not in self._by_source:
+                channel = self._channel(is_json=is_arguments(leaf.path))
+                self._by_source[leaf.text] = channel
+                await self._screening.feed(channel, leaf.text)
+        await self._screening.settle()
         with suppress(_Blocked):
+            await self._read_labels(response)
             await self._repeat(response)
         verdict = self._verdict = await self._judge()
         if verdict.error and verdict.action == "block":
@@ -281,8 +292,8 @@ class ResponsesProtocol:
         if channel is None:
             channel = self._by_source[text] = self._channel(is_json=is_json)
             await self._screening.feed(channel, text)
-            await self._screening.flush(channel)
-            self._pieces.append(text)
+            await self._row.add(text, channel.spoken.decode())
+        await self._screening.flush(channel)
         if channel.is_over:
             raise _Blocked
         return channel
@@ -291,11 +302,15 @@ class ResponsesProtocol:
         """The verdict on the response: on each of its texts, and on all of them as they came."""
         verdicts = [channel.verdict for channel in self._channels if channel.verdict]
         verdict = strongest(verdicts) or await self._screening.check("")
-        if len(verdicts) > 1 and verdict.action != "block":
-            together = await self._screening.check("".join(self._pieces))
-            if together.action == "block":
-                verdict = strongest([verdict, together]) or together
-        return verdict
+        together = (await self._row.judge(), await self._labels.judge())
+        return strongest([verdict, *filter(None, together)]) or verdict
+
+    async def _read_labels(self, given: dict[str, Any]) -> None:
+        for key, text in labels(given):
+            if key != "type" or "." not in text:  # of an event
+                await self._labels.add(key, text)
+        if self._labels.is_over:
+            raise _Blocked
 
 
 def _put(event: dict[str, Any], path: Path, text: str) -> None:
