@@ -441,7 +441,13 @@ class Scanner {
     const std::string_view address = text_.substr(close + 2, kMostAddress);
     int depth = 1;
     uint32_t size = 0;
+    bool has_title = false;
     while (size < address.size() && address[size] != '\n') {
+      if (address[size] == ' ' && !has_title) {  // only a title may follow
+        const char next = at(close + 3 + size);
+        has_title = next == '"' || next == '\'';
+        if (!has_title) break;
+      }
       depth += address[size] == '(' ? 1 : address[size] == ')' ? -1 : 0;
       if (depth == 0) break;
       ++size;
