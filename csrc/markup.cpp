@@ -428,7 +428,10 @@ class Scanner {
       ++close;
     }
     if (close == most) return place + 1;
-    if (at(close + 1) == '(') return link(place, close);
+    if (at(close + 1) == '(') {
+      const uint32_t end = link(place, close);
+      if (end > place + 1) return end;
+    }
     const uint32_t end = skip_letters(place + 1);
     if (end == place + 1 || end - place > kMostName || (at(end) != '=' && at(end) != ']')) {
       return place + 1;
