@@ -428,7 +428,10 @@ class Scanner {
       ++close;
     }
     if (close == most) return place + 1;
-    if (at(close + 1) == '(') return link(place, close);
+    if (at(close + 1) == '(') {
+      const uint32_t end = link(place, close);
+      if (end > place + 1) return end;
+    }
     const uint32_t end = skip_letters(place + 1);
     if (end == place + 1 || end - place > kMostName || (at(end) != '=' && at(end) != ']')) {
       return place + 1;
@@ -441,7 +444,13 @@ class Scanner {
     const std::string_view address = text_.substr(close + 2, kMostAddress);
     int depth = 1;
     uint32_t size = 0;
+    bool has_title = false;
     while (size < address.size() && address[size] != '\n') {
+      if (address[size] == ' ' && !has_title) {  // only a title may follow
+        const char next = at(close + 3 + size);
+        has_title = next == '"' || next == '\'';
+        if (!has_title) break;
+      }
       depth += address[size] == '(' ? 1 : address[size] == ')' ? -1 : 0;
       if (depth == 0) break;
       ++size;

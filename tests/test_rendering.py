@@ -344,6 +344,8 @@ ORDINARY = {
     "powers": "x = a**2 + b**2 * c*d - e*f\n" * 20,
     "types": "Map<String, List<int>> m = new HashMap<String, List<int>>(); if (a < b && c > d)\n"
     * 20,
+    "brackets before brackets": "he said [so] (and [b](was heard by all) of them [c](at last)\n"
+    * 20,
     "templates": "template <typename T> std::vector<T> f(Set<T> a) { return Vec<u8>{}; }\n" * 20,
     "includes": "#include <vector>\n#include <map>\n#include <stdio.h>\n" * 20,
     "C strings": 'printf("%d items\\n", n);\nputs("done\\t.\\n");\n' * 20,
