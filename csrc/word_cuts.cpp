@@ -228,18 +228,16 @@ class Recutter {
             uint32_t& done) {
     find_pieces();
     for (size_t at = 0; at < pieces_.size();) {
-      const size_t from = at;
-      at = take_spaced(at);
-      if (at > from || vocabulary_.empty()) {
-        at = std::max(at, from + 1);
-        continue;
+      const size_t alone = alone_end(at);
+      if (alone - at >= kSpaced && take_spaced(at, alone)) {
+        at = alone;
+      } else if (vocabulary_.empty()) {
+        at = std::max(alone, at + 1);
+      } else {
+        const size_t end = stretch_end(at);
+        if (end > at) take(at, end);
+        at = std::max(end, at + 1);
       }
-      at = stretch_end(at);
-      if (at == from) {
-        ++at;
-        continue;
-      }
-      take(from, at);
     }
     recut(base, whole, reading, done);
   }
@@ -302,12 +300,14 @@ class Recutter {
     }
   }
 
-  // Letters that stand alone, with gaps between words that are wider than those between letters:
-  // takes the run of them that begins with piece `at` and returns where it ends, or `at`.
-  size_t take_spaced(size_t at) {
-    size_t end = at;
-    while (end < pieces_.size() && pieces_[end].letters == 1 && !pieces_[end].is_barrier) ++end;
-    if (end - at < kSpaced) return at;
+  // Where the run of letters that stand alone ends which begins with piece `at`.
+  size_t alone_end(size_t at) const {
+    while (at < pieces_.size() && pieces_[at].letters == 1 && !pieces_[at].is_barrier) ++at;
+    return at;
+  }
+
+  // Takes such a run if gaps between its words are wider than those between letters.
+  bool take_spaced(size_t at, size_t end) {
     const auto gap = [&](size_t i) {  // before piece i
       return text_.substr(pieces_[i - 1].end, pieces_[i].start - pieces_[i - 1].end);
     };
@@ -328,6 +328,7 @@ class Recutter {
       while (to < end && !is_wide(to)) ++to;
       exact &= to == end || gap(to).find_first_not_of(" \t\r\n.,:!?\"'-") == narrow.npos;
       for (size_t i = from + 1; i < to; ++i) exact &= gap(i) == narrow;
+      exact &= to - from <= kLongest;
       gather(from, to);
       const bool is_word = vocabulary_.knows(letters_.text);
       const auto letters = letters_.size();
@@ -342,9 +343,8 @@ class Recutter {
     const bool is_likely = vocabulary_.empty()
                                ? exact && words > 1 && 2 * words <= letters && letters <= 9 * words
                                : 2 * known >= letters;
-    if (is_likely) return end;
-    candidates_.resize(before);
-    return at;
+    if (!is_likely) candidates_.resize(before);
+    return is_likely;
   }
 
   // Where the stretch that begins with piece `at` ends: one of odd pieces, of which no more than
