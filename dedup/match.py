@@ -28,6 +28,7 @@ _RENAMED_SHARE: Final = 0.1
 # licence texts and 40 lists that are blocked without, 2 and 3 stay so, by equality alone 3 and 9.
 _BACKGROUND_SHARE: Final = 0.9
 _BACKGROUND_SLACK: Final = 0.02
+_FILLER: Final = "filler"
 # What is left of a passage then is nothing if it is shorter than the least that is a match, or is
 # shreds of less than that which make up no more than so much of the passage.
 _LEAST_TOKENS: Final = 12
@@ -241,8 +242,7 @@ def with_background(matches: list[Match], permitted: list[Match]) -> list[Match]
 
 def _less(match: Match, near: list[Match]) -> Match:
     left = _outside(match.query_span, [o.query_span for o in near if _excuses(o, match)])
-    density = match.tokens / (match.query_span.end - match.query_span.start)
-    pieces = [density * (end - start) for start, end in left]
+    pieces = [_density(match) * (end - start) for start, end in left]
     tokens, longest = sum(pieces), max(pieces, default=0.0)
     if tokens < _LEAST_TOKENS or (
         longest < _LEAST_TOKENS and tokens <= _BACKGROUND_SHREDS * match.tokens
@@ -264,11 +264,26 @@ def _excuses(other: Match, match: Match) -> bool:
         or match.shared_names > other.shared_names
     ):
         return False
-    if other.containment >= _BACKGROUND_SHARE:
+    theirs, ours = other.containment, match.containment
+    if other.view == match.view:
+        # Where filler was left out, a share is of fewer words; where it was for both, the words of
+        # the one may be the filler of the other.
+        is_less, is_match_less = (_FILLER in one.undone for one in (other, match))
+        if is_less and is_match_less:
+            return False
+        ratio = _density(other) / _density(match)
+        theirs *= min(1.0, ratio) if is_less else 1.0
+        ours *= min(1.0, 1 / ratio) if is_match_less else 1.0
+    if theirs >= _BACKGROUND_SHARE:
         return True
     # Over 1 together they are of the same words; below, the words of the two may take turns.
-    is_like = other.containment >= match.containment - _BACKGROUND_SLACK
-    return other.view == match.view and is_like and other.containment + match.containment > 1
+    is_like = theirs >= ours - _BACKGROUND_SLACK
+    return other.view == match.view and is_like and theirs + ours > 1
+
+
+def _density(match: Match) -> float:
+    """Tokens a byte."""
+    return match.tokens / (match.query_span.end - match.query_span.start)
 
 
 def _outside(span: Span, others: Iterable[Span]) -> list[Span]:

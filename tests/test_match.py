@@ -63,6 +63,15 @@ def test_words_of_two_texts_that_take_turns_are_not_excused() -> None:
     assert less(half, half) == half
 
 
+def test_a_share_is_of_all_words_where_filler_was_left_out() -> None:
+    raw = replace(WHOLE, kind="near", containment=0.62)
+    read = replace(WHOLE, kind="near", tokens=124, run=124, undone=("filler",))
+    assert less(read, raw).background
+    assert less(raw, read).background
+    assert less(WHOLE, read) == WHOLE
+    assert less(read, read) == read  # each may be the filler of the other
+
+
 def test_likeness_of_names_is_not_excused_by_likeness_of_form() -> None:
     near = replace(WHOLE, view="code", kind="near", shared_names=9)
     renamed = replace(near, kind="renamed", shared_names=2)
