@@ -1,4 +1,17 @@
 // Rotated, reversed and turned words as what they are.
+//
+//   shifted     Caesar's cipher by 1 to 25 letters (rot13 is one), Atbash
+//   reversed    the letters of each word, or of the whole text
+//   turned      upside down or mirrored letters, from the end
+//   pig latin   "isthay", and -way, -yay, -hay after a vowel
+//
+// A stretch of words is deciphered if the vocabulary knows few of them as they stand and most under
+// one of these, weighed by length, since short words are words under many. Its ends are where words
+// begin that are known as they stand. With no vocabulary nothing is deciphered, and neither is a
+// stretch of fewer than eight words of three letters.
+//
+// Cost: of ordinary text one word in kProbeStep bytes is probed, 0.5 ns a byte. Where all is
+// unknown, another language or subject, 30 ciphers are tried on two words of eight.
 #pragma once
 
 #include <optional>
