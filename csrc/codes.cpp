@@ -131,7 +131,7 @@ bool goes_on(const Radix& radix, std::string_view text, uint32_t at, uint32_t ne
     if (++end - next == kLongerThanWords) return true;
   }
   if (text.substr(at, next - at).find('\n') == std::string_view::npos) return false;
-  if (end < text.size() && text[end] == '=') return true;
+  if (end < text.size() && (text[end] == '=' || text[end] == '~')) return true;  // its own end
   return end == text.size() || (is_of(text[end], kWrapping) && text[end] != ' ');
 }
 

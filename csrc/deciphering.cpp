@@ -169,7 +169,12 @@ class Decipherer {
   // The word under the cipher; the text is good until the next call.
   std::string_view decipher(std::string_view word, uint32_t cipher);
   std::string_view pig_latin(std::string_view word);
-  bool knows(const Word& word, uint32_t cipher) { return knows(decipher(at(word), cipher)); }
+  // Shifts are those of a to z.
+  bool knows(const Word& word, uint32_t cipher) {
+    const bool may_be = cipher == kPlain || (cipher > kAtbash && cipher < kPigLatin) ||
+                        word.letters == word.end - word.start || at(word).find('\'') < word.letters;
+    return may_be && knows(decipher(at(word), cipher));
+  }
 
   Window window(uint32_t from);
   uint32_t cipher_of(const Window& window);
@@ -181,11 +186,13 @@ class Decipherer {
 
   const std::string_view text_;
   const Vocabulary& vocabulary_;
-  std::string word_, folded_;
+  std::string word_;
 };
 
 bool Decipherer::knows(std::string_view word) {
-  folded_.clear();
+  std::array<char, 2 * kLongestWord> folded;
+  if (word.size() > folded.size()) return false;
+  size_t size = 0;
   for (const char c : word) {
     if (static_cast<Byte>(c) >= 0x80) {
       const std::vector<std::string> tokens = normalised_tokens(word);
@@ -193,27 +200,27 @@ bool Decipherer::knows(std::string_view word) {
         return vocabulary_.knows(token);
       });
     }
-    if (c != '\'') folded_ += lower(c);
+    folded[size] = lower(c);
+    size += c != '\'';
   }
-  return vocabulary_.knows(folded_);
+  return vocabulary_.knows({folded.data(), size});
 }
 
 std::string_view Decipherer::decipher(std::string_view word, uint32_t cipher) {
   if (cipher == kPlain) return word;
   if (cipher == kPigLatin) return pig_latin(word);
-  word_.clear();
   if (cipher > kAtbash) {
+    word_.clear();
     append_reversed(word, glyphs(cipher), word_);
     return word_;
   }
-  for (const char c : word) {
-    if (!is_ascii_letter(c)) {
-      word_ += c;
-      continue;
-    }
+  word_.assign(word);
+  for (char& c : word_) {
+    if (!is_ascii_letter(c)) continue;
     const uint32_t letter = static_cast<Byte>(c | 0x20) - 'a';
-    const uint32_t moved = cipher == kAtbash ? 25 - letter : (letter + cipher) % 26;
-    word_ += static_cast<char>((c & ~0x1F) | (moved + 1));
+    const uint32_t shifted = letter + cipher;
+    const uint32_t moved = cipher == kAtbash ? 25 - letter : shifted < 26 ? shifted : shifted - 26;
+    c = static_cast<char>((c & ~0x1F) | (moved + 1));
   }
   return word_;
 }
