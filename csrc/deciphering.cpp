@@ -16,7 +16,7 @@ namespace {
 using Byte = unsigned char;
 
 constexpr uint32_t kProbeStep = 48;   // bytes: a stretch of eight words is a little longer
-constexpr uint32_t kWindowWords = 8;  // of three letters or more
+constexpr uint32_t kWindowWords = 8;  // different ones of three letters or more
 constexpr uint32_t kWindowBytes = 256;
 constexpr uint32_t kLongestWord = 48;  // bytes; what is longer is no word
 constexpr uint32_t kTriedWords = 4;    // the longest of a window
@@ -251,6 +251,12 @@ Decipherer::Window Decipherer::window(uint32_t from) {
          next_word(text_, window.end, word)) {
     window.end = word.end;
     if (word.letters < 3) continue;
+    // One chance counts once: code says the same few names again and again.
+    const auto end = window.words.begin() + window.size;
+    if (std::any_of(window.words.begin(), end,
+                    [&](const Word& other) { return at(other) == at(word); })) {
+      continue;
+    }
     window.words[window.size++] = word;
     window.weight += weight(word);
     if (knows(word, kPlain)) window.plain += weight(word);

@@ -143,7 +143,7 @@ double likeness(std::string_view sample, const Code& code, const Vocabulary& voc
     const double parted = share(spaces, characters);
     const bool has_words = known_words > 0.3 || (read > 0.85 && parted > 0.08 && parted < 0.3);
     if (read < 0.7 || different < 6 || !has_words) return 0;
-  } else if (letters + spaces + digits < 0.6 * characters || different < 2) {
+  } else if (letters + spaces + digits < 0.6 * characters || different < (code.begins ? 6u : 2u)) {
     return 0;
   }
   return known_words + read;
