@@ -10,8 +10,9 @@
 // begin that are known as they stand. With no vocabulary nothing is deciphered, and neither is a
 // stretch of fewer than eight words of three letters.
 //
-// Cost: of ordinary text one word in kProbeStep bytes is probed, 0.5 ns a byte. Where all is
-// unknown, another language or subject, 30 ciphers are tried on two words of eight.
+// Cost: of ordinary text one word in kProbeStep bytes is probed, 1 ns a byte. Where all is unknown,
+// another language or subject, 30 ciphers are tried on two words of eight: 0.4 to 1 us a word on a
+// busy machine.
 #pragma once
 
 #include <optional>
