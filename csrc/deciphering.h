@@ -11,8 +11,9 @@
 // stretch of fewer than eight words of three letters.
 //
 // Cost: of ordinary text one word in kProbeStep bytes is probed, 1 ns a byte. Where all is unknown,
-// another language or subject, 30 ciphers are tried on two words of eight: 0.4 to 1 us a word on a
-// busy machine.
+// another language or subject, 30 ciphers are tried on two words of eight, 250 to 500 ns a word. Of
+// a million such words none was deciphered, by vocabularies of 52,000 words, of three books and of
+// one page.
 #pragma once
 
 #include <optional>
