@@ -24,9 +24,14 @@ void Reading::put(std::string_view utf8, uint32_t start, uint32_t end) {
 }
 
 Span Reading::original(uint32_t start, uint32_t end) const {
-  Span span{~0ull, 0};
   auto run = std::ranges::partition_point(
       runs_, [&](const Run& one) { return one.at + one.size <= start; });
+  if (start == end) {
+    uint64_t at = runs_.empty() ? 0 : runs_.back().end;
+    if (run != runs_.end()) at = run->start + (run->copied ? start - run->at : 0);
+    return {at, at};
+  }
+  Span span{~0ull, 0};
   for (; run != runs_.end() && run->at < end; ++run) {
     uint64_t from = run->start, to = run->end;
     if (run->copied) {

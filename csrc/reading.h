@@ -45,7 +45,8 @@ class Reading {
 
   const std::string& text() const { return text_; }
   const std::vector<Run>& runs() const { return runs_; }
-  // The least span of the original that holds all of what bytes [start, end) were made of.
+  // The least span of the original that holds all of what bytes [start, end) were made of; of no
+  // bytes, the place where they would stand.
   Span original(uint32_t start, uint32_t end) const;
   // This reading of the text of another, as a reading of what that one is of.
   Reading of(const Reading& other) const;
