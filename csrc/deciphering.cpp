@@ -352,21 +352,12 @@ void Decipherer::write_reversed(Span stretch, uint32_t cipher, Reading& out) {
 void Decipherer::write(Span stretch, uint32_t cipher, Reading& out) {
   const bool is_turned = cipher == kTurned || cipher == kMirrored;
   if (cipher != kReversed && !is_turned) return write_words(stretch, cipher, out);
-  // Marks follow words: before one they tell that all was reversed, and not each word by itself.
-  const auto is_word = [&](uint64_t at) { return at < text_.size() && is_of_word(text_[at]); };
-  int behind = 0, before = 0;
-  for (uint64_t at = stretch.start; at < stretch.end; ++at) {
-    if (std::string_view(".,;:!?").find(text_[at]) == std::string_view::npos) continue;
-    const bool follows = at > 0 && is_word(at - 1), leads = is_word(at + 1);
-    behind += follows && !leads;
-    before += leads && !follows;
-  }
-  if (is_turned || before >= behind) write_reversed(stretch, cipher, out);
-  if (!is_turned && before == behind) {
-    const auto end = static_cast<uint32_t>(stretch.end);
-    out.put("\n\n", end, end);
-  }
-  if (!is_turned && before <= behind) write_words(stretch, cipher, out);
+  write_reversed(stretch, cipher, out);
+  if (is_turned) return;
+  // Whether the text was reversed or each word by itself can't be told by its words.
+  const auto end = static_cast<uint32_t>(stretch.end);
+  out.put("\n\n", end, end);
+  write_words(stretch, cipher, out);
 }
 
 std::optional<Reading> Decipherer::run() {

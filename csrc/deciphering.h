@@ -8,7 +8,8 @@
 // A stretch of words is deciphered if the vocabulary knows few of them as they stand and most under
 // one of these, weighed by length, since short words are words under many. Its ends are where words
 // begin that are known as they stand. With no vocabulary nothing is deciphered, and neither is a
-// stretch of fewer than eight words of three letters.
+// stretch of fewer than eight words of three letters. What is reversed is given both ways: whether
+// all was, or each word by itself, can't be told by its words.
 //
 // Cost: of ordinary text one word in kProbeStep bytes is probed, 1 ns a byte. Where all is unknown,
 // another language or subject, 30 ciphers are tried on two words of eight, 250 to 500 ns a word. Of

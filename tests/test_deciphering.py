@@ -89,7 +89,7 @@ def test_cipher_within_prose_is_read(cipher: str, vocabulary: _core.Vocabulary) 
         if copied:
             assert given_back[at : at + size] == original[first:last]
         else:
-            assert start - 20 <= first < last <= start + 20 + len(hidden.encode())
+            assert start - 20 <= first <= last <= start + 20 + len(hidden.encode())
 
 
 def test_deciphered_word_comes_of_the_word_that_hid_it() -> None:
