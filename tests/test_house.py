@@ -108,6 +108,7 @@ ORDER = [
     "serve.logprobs",
     "serve.gate",
     "serve.unknown",
+    "serve.row",
     "serve.choice",
     "serve.choices",
     "serve.items",
