@@ -17,6 +17,10 @@ __all__ = ["Filter", "Screen"]
 # What texts are joined by to be read in a row: they may part words, or break one in two.
 _BETWEEN: Final = ("\n", "")
 
+# So many different words more than in one text say that a passage runs on into the next: after a
+# passage that ends with its text the first words of another fit by chance.
+_LEAST_MORE: Final = 4
+
 
 class Filter:
     """Checks generated texts against an index under a policy.
@@ -186,7 +190,7 @@ def _running_on(matches: Iterable[Match], starts: Sequence[int], between: int) -
 
 
 def _more(found: Iterable[Match], known: Iterable[Match]) -> list[Match]:
-    """Those of which no part that is known says as much."""
+    """Those of which no part that is known says nearly as much."""
     parts: dict[tuple[str, str], list[Match]] = {}
     for part in known:
         parts.setdefault((part.document, part.view), []).append(part)
@@ -194,7 +198,7 @@ def _more(found: Iterable[Match], known: Iterable[Match]) -> list[Match]:
         match
         for match in found
         if not any(
-            part.distinct >= match.distinct
+            part.distinct + _LEAST_MORE > match.distinct
             and part.query_span.start < match.query_span.end
             and match.query_span.start < part.query_span.end
             for part in parts.get((match.document, match.view), ())

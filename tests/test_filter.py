@@ -110,6 +110,13 @@ def test_a_passage_is_found_wherever_it_is_cut(index: Index, size: int) -> None:
     assert "block" in {verdict.action for verdict in Filter(index).check_all(outputs)}
 
 
+def test_a_text_beside_a_copy_is_not_to_blame_for_a_word_that_fits(index: Index) -> None:
+    words = PROTECTED.split()
+    copy = " ".join(words[:60])
+    verdicts = Filter(index).check_all([copy, f"{words[60]} {words[61]} " + HARMLESS])
+    assert [verdict.action for verdict in verdicts] == ["block", "allow"]
+
+
 def test_what_runs_on_is_redacted_in_each_text(index: Index) -> None:
     redact = Policy("mine", (Rule(name="all", action="redact", min_run=30),), notice="[…]")
     half = len(PROTECTED) // 2

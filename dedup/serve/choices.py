@@ -239,7 +239,8 @@ class Choices:
 
     async def _beside_others(self, choice: Choice) -> Verdict | None:
         """The verdict on a choice as part of all that was said so far, if there are others."""
-        choices = sorted(self._choices.values(), key=lambda one: one.index)
+        others = (one for one in self._choices.values() if one is choice or not one.is_blocked)
+        choices = sorted(others, key=lambda one: one.index)
         if len(choices) < 2:
             return None
         verdicts = await self._screening.check_all([one.text for one in choices])
