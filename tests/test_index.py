@@ -408,7 +408,6 @@ def test_a_damaged_block_of_a_large_segment_is_told_when_touched(tmp_path: Path)
         file.seek(1_000_000)
         file.write(bytes([byte[0] ^ 1]))
     with Index.open(path) as index:
-        assert index.search("77w1000 77w1001 77w1002 nothing here") == []
         with pytest.raises(FormatError, match=r"checksum of bytes 999424-1015808 does not match"):
             index.verify()
         copied = " ".join(f"4w{i}" for i in range(190_000, 200_000))
