@@ -408,8 +408,8 @@ void Searcher::search_view(Query& query, std::vector<Match>& matches, Trace* tra
   assemble(query, fragments, matches, trace);
 }
 
-std::optional<Match> Searcher::judge(const Query& query, const Passage& passage,
-                                     Trace* trace) const {
+void Searcher::judge(const Query& query, const Passage& passage, std::vector<Match>& matches,
+                     Trace* trace) const {
   const bool whole = passage.fragments.size() == 1;
   const Measures& measures = measures_of(query.view);
   const auto least_score =
@@ -450,11 +450,14 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage,
   if (whole) {
     if (passage.score < needed) {
       note(Outcome::too_short);
-      return std::nullopt;
+      return;
     }
   } else if (passage.score < needed || match.matched < kLeastJoinedShare * length) {
     note(Outcome::scattered);
-    return judge(query, Passage(best), trace);
+    for (const Fragment* fragment : passage.fragments) {
+      judge(query, Passage(*fragment), matches, trace);
+    }
+    return;
   }
   match.view = query.view;
   match.segment = best.segment;
@@ -493,7 +496,7 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage,
     match.distinct = match.code.distinct;
     if (match.distinct < kLeastDistinct) {
       note(Outcome::repetitive);
-      return std::nullopt;
+      return;
     }
   }
   if (record.lines != 0) {
@@ -503,7 +506,7 @@ std::optional<Match> Searcher::judge(const Query& query, const Passage& passage,
     }
   }
   note(Outcome::matched);
-  return match;
+  matches.push_back(std::move(match));
 }
 
 void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
@@ -557,7 +560,7 @@ void Searcher::assemble(const Query& query, std::vector<Fragment>& fragments,
       enter(open.size() - 1);
     }
     for (const Passage& passage : open) {
-      if (auto match = judge(query, passage, trace)) matches.push_back(*match);
+      judge(query, passage, matches, trace);
     }
   }
 

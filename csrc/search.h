@@ -117,7 +117,9 @@ class Searcher {
                                  const CodeInfo* syntax, bool is_code, Trace* trace,
                                  std::vector<Reading>* readings = nullptr) const;
   void search_view(Query& query, std::vector<Match>& matches, Trace* trace) const;
-  std::optional<Match> judge(const Query& query, const Passage& passage, Trace* trace) const;
+  // Adds what the passage is; if it is too scattered for one match, what each part of it is.
+  void judge(const Query& query, const Passage& passage, std::vector<Match>& matches,
+             Trace* trace) const;
   void assemble(const Query& query, std::vector<Fragment>& fragments, std::vector<Match>& matches,
                 Trace* trace) const;
 

@@ -26,7 +26,7 @@ enum class Fate : uint8_t {
 enum class Outcome : uint8_t {
   matched,
   too_short,   // worth less than a match has to be
-  scattered,   // of several parts, which are too far apart; its best part was looked at by itself
+  scattered,   // of several parts, which are too far apart; each was looked at by itself
   repetitive,  // of too few different shingles
   repeated,    // its document has a better match there
 };

@@ -39,7 +39,7 @@ _FATES: Final = {
 _OUTCOMES: Final = {
     "matched": "a match",
     "too short": "too little for a match",
-    "scattered": "its parts are too far apart for one match; the best was looked at by itself",
+    "scattered": "its parts are too far apart for one match; each was looked at by itself",
     "repetitive": "too few different shingles, as in tables",
     "repeated": "the document has a better match there",
 }
