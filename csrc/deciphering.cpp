@@ -233,7 +233,9 @@ std::string_view Decipherer::pig_latin(std::string_view word) {
   if (word.size() < 4 || lower(word.back()) != 'y' || lower(word[word.size() - 2]) != 'a')
     return {};
   const std::string_view stem = word.substr(0, word.size() - 2);
+  if (is_continuation(stem.back())) return {};
   for (size_t moved = 1; moved <= std::min(kMostMoved, stem.size() - 1); ++moved) {
+    if (is_continuation(stem[stem.size() - moved])) continue;
     word_.assign(stem.substr(stem.size() - moved)).append(stem.substr(0, stem.size() - moved));
     if (knows(word_)) return word_;
   }

@@ -168,3 +168,12 @@ def test_reading_reads_as_itself(parts: list[str]) -> None:
     if reading is not None:
         assert len(reading[0].encode()) <= 4 * len(text.encode())
         assert _core.read_as("deciphered", reading[0], WHOLE_BOOK) is None
+
+
+def test_pig_latin_with_marks_beyond_ascii_stays_valid() -> None:
+    text = "at’s“Whay overcay againstway isthay ere’ay eat’ay? icksStay otay ookcay éay oday isway "
+    vocabulary = _core.Vocabulary([PASSAGE, "over against this here eat sticks to cook do is"])
+    reading = _core.read_as(
+        "deciphered", f"{SPEECH[:200]} {text * 3} {SPEECH[200:400]}", vocabulary
+    )
+    assert reading is None or "over" in reading[0]
