@@ -171,9 +171,8 @@ def test_reading_reads_as_itself(parts: list[str]) -> None:
 
 
 def test_pig_latin_with_marks_beyond_ascii_stays_valid() -> None:
-    text = "at’s“Whay overcay againstway isthay ere’ay eat’ay? icksStay otay ookcay éay oday isway "
-    vocabulary = _core.Vocabulary([PASSAGE, "over against this here eat sticks to cook do is"])
-    reading = _core.read_as(
-        "deciphered", f"{SPEECH[:200]} {text * 3} {SPEECH[200:400]}", vocabulary
-    )
-    assert reading is None or "over" in reading[0]
+    words = CIPHERS["pig latin"](PASSAGE).split()
+    for at in range(3, len(words), 7):
+        words[at] = ("ere’ay", "eat’ay?", "s“Whay", "éay")[at % 4]
+    reading = _core.read_as("deciphered", " ".join(words), WHOLE_BOOK)
+    assert reading is not None and "ere’ay" in reading[0]
