@@ -526,19 +526,23 @@ class Suspicion {
     longs_ = length >= 7 ? longs_ + 1 : length <= 4 && longs_ > 0 ? longs_ - 1 : longs_;
     ++since_;
     if (spaced_ >= kSpaced || shorts_ >= kScraps) return true;
-    if (length >= kName && is_long(from, to)) return true;
-    if (since_ < every_ && (longs_ < kLongs || 4 * since_ < every_)) return false;
+    if (length >= kLong && is_joined(from, to)) return true;
+    if (since_ < every_ && (longs_ < kLongs || 2 * since_ < every_)) return false;
     return hides(to);
   }
 
-  bool is_long(size_t at, size_t to) const {
-    uint32_t letters = 0;
+  // Whether what looks like a long word is too long for one, or letters with signs beyond ASCII
+  // between them.
+  bool is_joined(size_t at, size_t to) const {
+    uint32_t letters = 0, separators = 0;
     while (at < to) {
       const Character character = character_at(text_, at);
-      letters += folded(text_, at, character).kind == unicode::word;
+      const unicode::Kind kind = folded(text_, at, character).kind;
+      letters += kind == unicode::word;
+      separators += kind == unicode::separator;
       at += character.size;
     }
-    return letters >= kName;
+    return letters >= kName || (letters >= kLong / 4 && separators + 1 >= letters);
   }
 
   // Whether most words before `at` are none, but for short ones, and others are in their letters.
@@ -546,33 +550,51 @@ class Suspicion {
     since_ = longs_ = 0;
     if (vocabulary_.empty()) return false;
     std::array<Span, kSampled> words;
-    std::array<uint64_t, kSampled> hashes{};
-    size_t sampled = 0;
-    for (size_t end = at; end > begin_ && sampled < kSampled;) {
-      while (end > begin_ && !is_ascii_letter(text_[end - 1])) --end;
-      size_t start = end;
-      while (start > begin_ && is_ascii_letter(text_[start - 1])) --start;
-      if (start == end) break;
-      std::array<char, kName> word;
-      const size_t size = std::min<size_t>(end - start, kName);
-      for (size_t i = 0; i < size; ++i) word[i] = static_cast<char>(text_[start + i] | 0x20);
-      words[sampled] = {start, end};
-      hashes[sampled++] = xxh3_64(word.data(), size);
-      end = start;
+    std::array<uint64_t, kSampled> hashes;
+    size_t sampled = 0, unknown = 0, plain = 0;
+    for (size_t end = at; sampled < kSampled;) {
+      // In batches, the first of which tells of most texts that most of its words are some.
+      const size_t before = sampled;
+      for (; sampled < before + kBatch; ++sampled) {
+        while (end > begin_ && !is_ascii_letter(text_[end - 1])) --end;
+        size_t start = end;
+        while (start > begin_ && is_ascii_letter(text_[start - 1])) --start;
+        if (start == end) break;
+        words[sampled] = {start, end};
+        hashes[sampled] = hash(words[sampled]);
+        end = start;
+      }
+      if (sampled == before) break;
+      const auto batch = std::span(hashes).subspan(before, sampled - before);
+      vocabulary_.key().all(batch, batch.data());
+      for (size_t i = before; i < sampled; ++i) {
+        if (!vocabulary_.holds(hashes[i])) {
+          unknown += !is_camel(words[i]);
+        } else if (words[i].end - words[i].start > 3) {
+          ++plain;
+        }
+      }
+      asked_ = static_cast<uint32_t>(end);
+      if (unknown == 0 || 2 * plain > unknown + (kSampled - sampled)) return false;
     }
-    vocabulary_.key().all(std::span(hashes).first(sampled), hashes.data());
-    size_t unknown = 0, plain = 0;
-    for (size_t i = 0; i < sampled; ++i) {
-      const bool is_known = vocabulary_.holds(hashes[i]);
-      unknown += !is_known;
-      plain += is_known && words[i].end - words[i].start > 3;
-    }
-    if (unknown >= kFewest && unknown >= 2 * plain) {
-      if (has_others(std::span(words).first(std::min(sampled, kCut)))) return true;
-      was_wrong();
-    }
-    if (sampled > 0) asked_ = static_cast<uint32_t>(words[sampled - 1].start);
+    if (unknown < kFewest || unknown < 2 * plain) return false;
+    if (has_others(std::span(words).first(std::min(sampled, kCut)))) return true;
+    was_wrong();
     return false;
+  }
+
+  bool is_camel(Span word) const {
+    for (size_t at = word.start + 1; at < word.end; ++at) {
+      if ((text_[at - 1] & 0x20) != 0 && (text_[at] & 0x20) == 0) return true;
+    }
+    return false;
+  }
+
+  uint64_t hash(Span word) const {
+    std::array<char, kName> folded;
+    const size_t size = std::min<size_t>(word.end - word.start, kName);
+    for (size_t i = 0; i < size; ++i) folded[i] = static_cast<char>(text_[word.start + i] | 0x20);
+    return xxh3_64(folded.data(), size);
   }
 
   // Whether words, the last first, are made of the letters of others.
@@ -596,11 +618,12 @@ class Suspicion {
       if (size >= 4 && !stood) found += size;
       letter = end;
     }
-    return 4 * skipped <= letters_.size() && 3 * found >= letters_.size();
+    return 5 * skipped <= letters_.size() && 5 * found >= 2 * letters_.size();
   }
 
-  static constexpr uint32_t kLongs = 4;  // words of 7 letters more than of up to 4
-  static constexpr size_t kSampled = 12, kFewest = 6, kCut = 5;  // words
+  static constexpr uint32_t kLongs = 5;  // words of 7 letters more than of up to 4
+  static constexpr size_t kSampled = 12, kBatch = 4, kFewest = 6, kCut = 6;  // words
+  static constexpr uint32_t kLong = 20;  // bytes of a word
   static constexpr uint32_t kEvery = 24, kSeldom = 96;
 
   std::string_view text_;
