@@ -574,12 +574,16 @@ class Suspicion {
           ++plain;
         }
       }
-      asked_ = static_cast<uint32_t>(end);
-      if (unknown == 0 || 2 * plain > unknown + (kSampled - sampled)) return false;
+      if (unknown == 0 || 2 * plain > unknown + (kSampled - sampled)) {
+        asked_ = static_cast<uint32_t>(end);
+        return false;
+      }
     }
-    if (unknown < kFewest || unknown < 2 * plain) return false;
-    if (has_others(std::span(words).first(std::min(sampled, kCut)))) return true;
-    was_wrong();
+    if (unknown >= kFewest && unknown >= 2 * plain) {
+      if (has_others(std::span(words).first(std::min(sampled, kCut)))) return true;
+      was_wrong();
+    }
+    if (sampled > 0) asked_ = static_cast<uint32_t>(words[sampled - 1].start);
     return false;
   }
 
