@@ -1,5 +1,6 @@
 #include "leet.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
@@ -53,7 +54,8 @@ constexpr size_t kLongest = 32;  // bytes of a word
 constexpr uint32_t kTries = 12;  // words looked up for one: each is known by chance in 1 of 300
 // Of a streak: two words of five letters and more, or four of four, and more if others make none.
 constexpr double kLeast = 4, kLong = 2, kMiddling = 1, kShort = 0.5, kUnknown = -2;
-constexpr size_t kFewest = 2;               // signs in one
+constexpr size_t kFewest = 2;               // signs within words
+constexpr size_t kBlock = 64;               // bytes looked at at once
 constexpr uint32_t kGap = 100, kNear = 12;  // bytes
 
 class Respeller {
@@ -61,9 +63,58 @@ class Respeller {
   Respeller(std::string_view text, const Vocabulary& vocabulary)
       : text_(text), vocabulary_(vocabulary) {}
 
+  // Reads only around digits and signs within words, of which most texts have few.
   std::optional<Reading> read() {
-    for (size_t at = 0; at < text_.size();) {
-      while (at < text_.size() && class_of(text_[at]) == kOther) ++at;
+    size_t done = 0, last = 0, before = 0;  // the last block that has some, and how many
+    for (size_t block = 0; block < text_.size(); block += kBlock) {
+      const size_t signs = signs_within(block);
+      if (signs == 0) continue;
+      if (block - last > 2 * kBlock) before = 0;
+      if (signs + before >= kFewest) {
+        const size_t from = before > 0 ? last : block;
+        done = take_all(std::max(done, from - std::min(from, kBlock)), done, block + 2 * kBlock);
+      }
+      last = block;
+      before = signs;
+    }
+    return respelled();
+  }
+
+ private:
+  // How many digits of the block at `at` stand beside a letter, and signs that may be letters there
+  // between such or letters.
+  size_t signs_within(size_t at) const {
+    const std::string_view block = text_.substr(at, kBlock);
+    uint8_t any = 0;
+    for (const char byte : block) {
+      const bool is_digit = static_cast<uint8_t>(byte - '0') < 10;
+      any |= static_cast<uint8_t>(is_digit | (byte == '@') | (byte == '$') | (byte == '!') |
+                                  (byte == '|') | (byte == '+') | (byte == '#'));
+    }
+    if (any == 0) return 0;
+    size_t signs = 0;
+    const auto kind = [&](size_t i) { return i < text_.size() ? class_of(text_[i]) : kOther; };
+    for (size_t i = at; i < at + block.size(); ++i) {
+      if (class_of(text_[i]) < kDigit) continue;
+      const uint8_t one = kind(i), left = kind(i - 1), right = kind(i + 1);
+      signs += one == kDigit  ? left == kLetter || right == kLetter
+               : one == kMark ? left != kOther && right != kOther && is_letter_within(text_[i])
+                              : 0;
+    }
+    return signs;
+  }
+
+  static bool is_letter_within(char sign) {
+    return sign != '(' && sign != ')' && sign != '?';
+  }
+
+  // Takes the words from `at` on, or from where that begins which is there but not before `done`,
+  // up to `end`; returns where the last ends.
+  size_t take_all(size_t at, size_t done, size_t end) {
+    while (at > done && class_of(text_[at - 1]) != kOther) --at;
+    end = std::min(end, text_.size());
+    while (at < end) {
+      while (at < end && class_of(text_[at]) == kOther) ++at;
       uint32_t classes = 0;
       const size_t start = at;
       for (; at < text_.size() && class_of(text_[at]) != kOther; ++at) {
@@ -72,10 +123,9 @@ class Respeller {
       if ((classes & (1u << kDigit | 1u << kMark)) == 0 || at - start > kLongest) continue;
       take(start, at, (classes & 1u << kLetter) != 0);
     }
-    return respelled();
+    return at;
   }
 
- private:
   void take(size_t start, size_t end, bool has_letters) {
     // Signs at the ends that can only be signs.
     const auto is_edge = [&](size_t at) {
@@ -173,27 +223,10 @@ class Respeller {
   uint32_t tries_ = 0;
 };
 
-// Whether there are as many digits and signs as a streak needs; most texts are passed here.
-bool has_signs(std::string_view text) {
-  constexpr size_t kBlock = 64;  // so many bytes are counted at once
-  size_t signs = 0;
-  for (size_t at = 0; at < text.size() && signs < kFewest; at += kBlock) {
-    const std::string_view block = text.substr(at, kBlock);
-    uint8_t found = 0;
-    for (const char byte : block) {
-      const bool is_digit = static_cast<uint8_t>(byte - '0') < 10;
-      found += static_cast<uint8_t>(is_digit | (byte == '@') | (byte == '$') | (byte == '!') |
-                                    (byte == '|') | (byte == '+') | (byte == '('));
-    }
-    signs += found;
-  }
-  return signs >= kFewest;
-}
-
 }  // namespace
 
 std::optional<Reading> without_leet(std::string_view utf8, const Vocabulary& vocabulary) {
-  if (vocabulary.empty() || !has_signs(utf8)) return std::nullopt;
+  if (vocabulary.empty()) return std::nullopt;
   return Respeller(utf8, vocabulary).read();
 }
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -222,10 +224,8 @@ class Recutter {
   Recutter(std::string_view text, const Vocabulary& vocabulary)
       : text_(text), vocabulary_(vocabulary), cutter_(vocabulary) {}
 
-  // Reads the text, which begins at `base` of the whole one, of which `reading` has what is before
-  // `done`.
-  void read(uint32_t base, std::string_view whole, std::optional<Reading>& reading,
-            uint32_t& done) {
+  // Whether what is hidden in the text may go on behind it.
+  bool read() {
     find_pieces();
     for (size_t at = 0; at < pieces_.size();) {
       const size_t alone = alone_end(at);
@@ -239,10 +239,36 @@ class Recutter {
         at = std::max(end, at + 1);
       }
     }
-    recut(base, whole, reading, done);
+    return !candidates_.empty() && candidates_.back().end + kGap > text_.size() &&
+           belongs(candidates_.back());
+  }
+
+  // Puts words for what hides them. The text begins at `base` of the whole one, of which `reading`
+  // has what is before `done`. False if it hides none.
+  bool recut(uint32_t base, std::string_view whole, std::optional<Reading>& reading,
+             uint32_t& done) const {
+    const uint32_t before = done;
+    each_streak(candidates_, kLeast, kGap, kNear, belongs, [&](size_t from, size_t to) {
+      for (size_t i = from; i < to; ++i) {
+        const Candidate& candidate = candidates_[i];
+        if (candidate.words.empty()) continue;
+        if (!reading) reading.emplace();
+        reading->copy(whole, done, base + candidate.start);
+        for (const auto& [word, span] : candidate.words) {
+          // A space that was not there belongs to the word behind it.
+          const bool first = &word == &candidate.words.front().first;
+          reading->put(first ? word : " " + word, base + static_cast<uint32_t>(span.start),
+                       base + static_cast<uint32_t>(span.end));
+        }
+        done = base + candidate.end;
+      }
+    });
+    return done != before;
   }
 
  private:
+  static bool belongs(const Candidate& one) { return one.score >= -2 && !one.words.empty(); }
+
   static bool is_odd(const Piece& piece) {
     return !piece.is_known || piece.letters == 1 || piece.is_scrap;
   }
@@ -441,26 +467,6 @@ class Recutter {
     letters_.close();
   }
 
-  void recut(uint32_t base, std::string_view whole, std::optional<Reading>& reading,
-             uint32_t& done) const {
-    const auto belongs = [](const Candidate& one) { return one.score >= -2 && !one.words.empty(); };
-    each_streak(candidates_, kLeast, kGap, kNear, belongs, [&](size_t from, size_t to) {
-      for (size_t i = from; i < to; ++i) {
-        const Candidate& candidate = candidates_[i];
-        if (candidate.words.empty()) continue;
-        if (!reading) reading.emplace();
-        reading->copy(whole, done, base + candidate.start);
-        for (const auto& [word, span] : candidate.words) {
-          // A space that was not there belongs to the word behind it.
-          const bool first = &word == &candidate.words.front().first;
-          reading->put(first ? word : " " + word, base + static_cast<uint32_t>(span.start),
-                       base + static_cast<uint32_t>(span.end));
-        }
-        done = base + candidate.end;
-      }
-    });
-  }
-
   std::string_view text_;
   const Vocabulary& vocabulary_;
   Cutter cutter_;
@@ -470,26 +476,33 @@ class Recutter {
   std::vector<uint8_t> sizes_;
 };
 
-// Whether a text may hide words at all: what most texts are asked and no more. Its words are
-// measured; of every so many, and of long ones, some are looked up, and if they are none, cut.
+// Where a text may hide words: what most texts are asked and no more. Its words are measured; of
+// every so many, and of long ones, some are looked up, and if they are none, cut.
 class Suspicion {
  public:
   Suspicion(std::string_view text, const Vocabulary& vocabulary)
       : text_(text), vocabulary_(vocabulary), cutter_(vocabulary) {}
 
-  bool arises() {
-    uint32_t from = 0;  // where the word that is read begins
+  // Reads on from `at`. Of what is suspicious there, where it may begin and where it was seen;
+  // nothing of the end of the text.
+  std::optional<Span> next(size_t at) {
+    singles_ = shorts_ = spaced_ = longs_ = since_ = 0;
+    begin_ = asked_ = from_ = static_cast<uint32_t>(at);
     const auto size = static_cast<uint32_t>(text_.size());
-    for (uint32_t block = 0; block < size; block += 8) {
+    for (uint32_t block = from_; block < size; block += 8) {
       uint32_t others = ~letter_mask(text_.substr(block, 8)) & 0xFF;
       for (; others != 0; others &= others - 1) {
-        const uint32_t at = block + static_cast<uint32_t>(std::countr_zero(others));
-        if (at > from && ends(from, std::min(at, size))) return true;
-        from = at + 1;
+        const uint32_t end = block + static_cast<uint32_t>(std::countr_zero(others));
+        if (end > from_ && ends(from_, std::min(end, size))) return Span{asked_, end};
+        from_ = end + 1;
       }
     }
-    return from < size && ends(from, size);
+    if (from_ < size && ends(from_, size)) return Span{asked_, size};
+    return std::nullopt;
   }
+
+  // What was suspicious was nothing: a text of unknown words is asked less and less.
+  void was_wrong() { every_ = std::min(2 * every_, kSeldom); }
 
  private:
   // Of up to eight bytes, those that are letters, a bit each. Bytes beyond ASCII count: what they
@@ -509,77 +522,135 @@ class Suspicion {
     const uint32_t length = to - from;
     singles_ = length == 1 ? singles_ + 1 : 0;
     shorts_ = length <= 2 ? shorts_ + 1 : 0;
+    spaced_ += singles_ == 3 ? 3 : singles_ > 3 ? 1 : length > 1 && spaced_ > 0 ? -1 : 0;
     longs_ = length >= 7 ? longs_ + 1 : length <= 4 && longs_ > 0 ? longs_ - 1 : longs_;
     ++since_;
-    if (length >= kLong && is_letters(from, to)) return true;
-    if (singles_ >= kSingles || shorts_ >= kShorts) return true;
-    if (since_ < every_ && (longs_ < kLongs || 4 * since_ < every_)) return false;
-    since_ = longs_ = 0;
+    if (spaced_ >= kSpaced || shorts_ >= kScraps) return true;
+    if (length >= kLong && is_joined(from, to)) return true;
+    if (since_ < every_ && (longs_ < kLongs || 2 * since_ < every_)) return false;
     return hides(to);
   }
 
-  bool is_letters(uint32_t from, uint32_t to) const {
-    uint32_t letters = 0;
-    for (uint32_t at = from; at < to; ++at) letters += (text_[at] & 0xC0) != 0x80;
-    return letters >= kLong;
+  // Whether what looks like a long word is too long for one, or letters with signs beyond ASCII
+  // between them.
+  bool is_joined(size_t at, size_t to) const {
+    uint32_t letters = 0, separators = 0;
+    while (at < to) {
+      const Character character = character_at(text_, at);
+      const unicode::Kind kind = folded(text_, at, character).kind;
+      letters += kind == unicode::word;
+      separators += kind == unicode::separator;
+      at += character.size;
+    }
+    return letters >= kName || (letters >= kLong / 4 && separators + 1 >= letters);
   }
 
-  // Whether the words before `at` are none, and others are in their letters.
+  // Whether most words before `at` are none, but for short ones, and others are in their letters.
   bool hides(uint32_t at) {
+    since_ = longs_ = 0;
     if (vocabulary_.empty()) return false;
-    letters_.clear();
-    uint32_t words = 0, unknown = 0;
-    std::string word;
-    while (at > 0 && words < kSampled) {
-      const uint32_t end = at;
-      while (at > 0 && is_ascii_letter(text_[at - 1])) --at;
-      if (at == end) {
-        --at;
-        continue;
+    std::array<Span, kSampled> words;
+    std::array<uint64_t, kSampled> hashes;
+    size_t sampled = 0, unknown = 0, plain = 0;
+    for (size_t end = at; sampled < kSampled;) {
+      // In batches, the first of which tells of most texts that most of its words are some.
+      const size_t before = sampled;
+      for (; sampled < before + kBatch; ++sampled) {
+        while (end > begin_ && !is_ascii_letter(text_[end - 1])) --end;
+        size_t start = end;
+        while (start > begin_ && is_ascii_letter(text_[start - 1])) --start;
+        if (start == end) break;
+        words[sampled] = {start, end};
+        hashes[sampled] = hash(words[sampled]);
+        end = start;
       }
-      word.clear();
-      for (uint32_t i = at; i < end; ++i) word += static_cast<char>(text_[i] | 0x20);
-      unknown += !vocabulary_.knows(word);
-      ++words;
-      sample_.insert(0, word);
+      if (sampled == before) break;
+      const auto batch = std::span(hashes).subspan(before, sampled - before);
+      vocabulary_.key().all(batch, batch.data());
+      for (size_t i = before; i < sampled; ++i) {
+        if (!vocabulary_.holds(hashes[i])) {
+          unknown += !is_camel(words[i]);
+        } else if (words[i].end - words[i].start > 3) {
+          ++plain;
+        }
+      }
+      if (unknown == 0 || 2 * plain > unknown + (kSampled - sampled)) {
+        asked_ = static_cast<uint32_t>(end);
+        return false;
+      }
     }
-    const std::string letters = std::exchange(sample_, {});
-    if (2 * unknown < kSampled || letters.size() > 4 * kLong) return false;
-    for (const char letter : letters) letters_.add({&letter, 1}, 0, 0, false);
+    if (unknown >= kFewest && unknown >= 2 * plain) {
+      if (has_others(std::span(words).first(std::min(sampled, kCut)))) return true;
+      was_wrong();
+    }
+    if (sampled > 0) asked_ = static_cast<uint32_t>(words[sampled - 1].start);
+    return false;
+  }
+
+  bool is_camel(Span word) const {
+    for (size_t at = word.start + 1; at < word.end; ++at) {
+      if ((text_[at - 1] & 0x20) != 0 && (text_[at] & 0x20) == 0) return true;
+    }
+    return false;
+  }
+
+  uint64_t hash(Span word) const {
+    std::array<char, kName> folded;
+    const size_t size = std::min<size_t>(word.end - word.start, kName);
+    for (size_t i = 0; i < size; ++i) folded[i] = static_cast<char>(text_[word.start + i] | 0x20);
+    return xxh3_64(folded.data(), size);
+  }
+
+  // Whether words, the last first, are made of the letters of others.
+  bool has_others(std::span<const Span> words) {
+    letters_.clear();
+    for (size_t i = words.size(); i-- > 0;) {
+      const size_t end = std::min<size_t>(words[i].end, words[i].start + kName);
+      for (size_t at = words[i].start; at < end; ++at) {
+        const char letter = static_cast<char>(text_[at] | 0x20);
+        letters_.add({&letter, 1}, 0, 0, at == words[i].start);
+      }
+    }
     letters_.close();
     cutter_.cut(letters_, sizes_);
-    size_t in_words = 0, skipped = 0;
+    size_t found = 0, skipped = 0, letter = 0;
     for (const uint8_t size : sizes_) {
-      in_words += size >= 4 ? size : 0;
+      const size_t end = letter + std::max<size_t>(1, size);
       skipped += size == 0;
+      bool stood = letters_.begins[letter] && (end == letters_.size() || letters_.begins[end]);
+      for (size_t i = letter + 1; i < end; ++i) stood &= !letters_.begins[i];
+      if (size >= 4 && !stood) found += size;
+      letter = end;
     }
-    every_ = std::min(2 * every_, kSeldom);  // a text of unknown words is asked less and less
-    return 4 * skipped <= letters.size() && 3 * in_words >= letters.size();
+    return 5 * skipped <= letters_.size() && 5 * found >= 2 * letters_.size();
   }
 
-  static constexpr uint32_t kSingles = 4, kShorts = 8;  // in a row
-  static constexpr uint32_t kLong = 20;                 // letters of a word
-  static constexpr uint32_t kLongs = 4;                 // words of 7 letters more than of up to 4
-  static constexpr uint32_t kSampled = 4, kEvery = 24, kSeldom = 96;
+  static constexpr uint32_t kLongs = 5;  // words of 7 letters more than of up to 4
+  static constexpr size_t kSampled = 12, kBatch = 4, kFewest = 6, kCut = 6;  // words
+  static constexpr uint32_t kLong = 20;  // bytes of a word
+  static constexpr uint32_t kEvery = 24, kSeldom = 96;
 
   std::string_view text_;
   const Vocabulary& vocabulary_;
   Cutter cutter_;
   Letters letters_;
-  std::string sample_;
-  uint32_t singles_ = 0, shorts_ = 0, longs_ = 0, since_ = 0, every_ = kEvery;
+  uint32_t begin_ = 0, from_ = 0;      // of what is read, of the word that is read
+  uint32_t asked_ = 0;                 // where what was asked last begins
+  uint32_t singles_ = 0, shorts_ = 0;  // in a row
+  uint32_t spaced_ = 0;                // single letters of three and more in a row, less other words
+  uint32_t longs_ = 0, since_ = 0, every_ = kEvery;
   std::vector<uint8_t> sizes_;
 };
 
-// A text is read in blocks, so that what is odd somewhere in it costs little elsewhere.
-constexpr size_t kBlock = 4096;
+// So much is read behind what is suspicious, and of what goes on twice as much each time.
+constexpr size_t kAhead = 256, kWidest = 4096;
 
-// Where the block that begins at `at` ends: at white space if there is any before it is twice as
-// long, else at a character.
-size_t block_end(std::string_view text, size_t at) {
-  if (text.size() - at <= 2 * kBlock) return text.size();
-  const size_t space = text.find_first_of(" \t\n", at + kBlock);
-  size_t end = std::min(space == text.npos ? text.size() : space + 1, at + 2 * kBlock);
+// Where the window of so many bytes that begins at `at` ends: at white space if there is any before
+// it is twice as long, else at a character.
+size_t window_end(std::string_view text, size_t at, size_t size) {
+  if (text.size() - at <= 2 * size) return text.size();
+  const size_t space = text.find_first_of(" \t\n", at + size);
+  size_t end = std::min(space == text.npos ? text.size() : space + 1, at + 2 * size);
   while (end < text.size() && (text[end] & 0xC0) == 0x80) --end;
   return end;
 }
@@ -589,12 +660,18 @@ size_t block_end(std::string_view text, size_t at) {
 std::optional<Reading> with_words_cut(std::string_view utf8, const Vocabulary& vocabulary) {
   std::optional<Reading> reading;
   uint32_t done = 0;
-  for (size_t at = 0; at < utf8.size();) {
-    const std::string_view block = utf8.substr(at, block_end(utf8, at) - at);
-    if (Suspicion(block, vocabulary).arises()) {
-      Recutter(block, vocabulary).read(static_cast<uint32_t>(at), utf8, reading, done);
+  Suspicion suspicion(utf8, vocabulary);
+  for (std::optional<Span> found = suspicion.next(0); found;) {
+    size_t at = found->start, window = std::min(found->end - at + kAhead, kWidest);
+    for (bool goes_on = true; goes_on; window = std::min(2 * window, kWidest)) {
+      const size_t end = window_end(utf8, at, window);
+      Recutter recutter(utf8.substr(at, end - at), vocabulary);
+      goes_on = recutter.read() && end < utf8.size();
+      if (goes_on && window < kWidest) continue;
+      if (!recutter.recut(static_cast<uint32_t>(at), utf8, reading, done)) suspicion.was_wrong();
+      at = end;
     }
-    at += block.size();
+    found = suspicion.next(at);
   }
   if (reading) reading->copy(utf8, done, static_cast<uint32_t>(utf8.size()));
   return reading;
