@@ -372,7 +372,7 @@ std::vector<Reading> Searcher::without_fillers(const Query& words, const Tokens&
   std::call_once(ordered_, [&] { order_.emplace(segments_); });
   std::vector<Reading> readings;
   if (auto thin = thinned(words.text, tokens)) readings.push_back(std::move(*thin));
-  if (auto sift = sifted(words, segments_, dead_, *order_)) readings.push_back(std::move(*sift));
+  if (auto sift = sifted(words, segments_, dead_, *order_, vocabulary())) readings.push_back(std::move(*sift));
   return readings;
 }
 
