@@ -213,6 +213,7 @@ class Sifter {
     const SegmentView& view = segments_[s]->view(kTextView);
     if (view.tokens() == 0) return;
     const SeedFilter* filter = view.seeds().filter();
+    if (!filter) view.seeds().work_on_filter(static_cast<uint64_t>(std::popcount(wanted)));
     if (filter && std::popcount(wanted) > kFew) {
       wanted &= filter->which_may_be_held(seeds_.data());
     }
