@@ -1139,6 +1139,14 @@ void bind_index(py::module_& module) {
           },
           "text"_a)
       .def(
+          "has_fillers",
+          [](const dedup::Searcher& searcher, const py::object& text) {
+            const std::string_view bytes = utf8(text);
+            const py::gil_scoped_release release;
+            return !searcher.without_fillers(bytes).empty();
+          },
+          "text"_a)
+      .def(
           "without_fillers",
           [](const dedup::Searcher& searcher, const py::object& text) {
             const std::string_view bytes = utf8(text);

@@ -371,9 +371,40 @@ std::vector<Reading> Searcher::without_fillers(std::string_view text) const {
 std::vector<Reading> Searcher::without_fillers(const Query& words, const Tokens& tokens) const {
   std::call_once(ordered_, [&] { order_.emplace(segments_); });
   std::vector<Reading> readings;
-  if (auto thin = thinned(words.text, tokens)) readings.push_back(std::move(*thin));
-  if (auto sift = sifted(words, segments_, dead_, *order_)) readings.push_back(std::move(*sift));
+  if (auto thin = thinned(words.text, tokens); thin && may_be_found(*thin, tokens)) {
+    readings.push_back(std::move(*thin));
+  }
+  if (auto sift = sifted(words, segments_, dead_, *order_, vocabulary()))
+    readings.push_back(std::move(*sift));
   return readings;
+}
+
+bool Searcher::may_be_found(const Reading& reading, const Tokens& original) const {
+  Tokens tokens;
+  tokenize(reading.text(), tokens);
+  const Query words = words_of(reading.text(), tokens);
+  const Scheme& scheme = schemes_[kTextView];
+  Postings postings;
+  for (uint32_t i = 0; i + scheme.tile_size <= words.size(); ++i) {
+    const Seed seed = tile_seed(words.sequence, i, scheme);
+    if (seed == kNoSeed) continue;
+    const uint32_t start = tokens.starts[i], end = tokens.ends[i + scheme.tile_size - 1];
+    for (const auto& segment : segments_) {
+      const SegmentView& view = segment->view(kTextView);
+      if (view.tokens() == 0) continue;
+      const SeedFilter* filter = view.seeds().filter();
+      if (filter && !filter->may_hold(seed)) continue;
+      const Span span = reading.original(start, end);
+      const auto first = std::ranges::lower_bound(original.starts, span.start);
+      if (original.starts.end() - first <= scheme.tile_size ||
+          first[scheme.tile_size] >= span.end) {
+        break;  // they stood together
+      }
+      view.seeds().find(seed, postings);
+      if (postings.stopped || postings.size > 0) return true;
+    }
+  }
+  return false;
 }
 
 void Searcher::search_view(Query& query, std::vector<Match>& matches, Trace* trace) const {

@@ -92,17 +92,16 @@ class Searcher {
   std::vector<Match> search(std::string_view query, const Supply* supply = nullptr,
                             const CodeInfo* syntax = nullptr, Trace* trace = nullptr) const;
 
-  // Whether the query has readings to be searched besides.
+  // Whether the query has readings to be searched besides, other than without_fillers().
   bool is_disguised(std::string_view query) const {
-    if (segments_.empty()) return false;
-    return !readings_of(query, vocabulary()).empty() || !without_fillers(query).empty();
+    return !segments_.empty() && !readings_of(query, vocabulary()).empty();
   }
   // The words of what is protected, of segments that know them; those of documents that are gone
   // may be among them. Made when first asked for. Throws FormatError if a damaged block is met.
   const Vocabulary& vocabulary() const;
 
   // Those of them that leave out words of the query that were put between others (thinning.h,
-  // sifting.h). Throws as search().
+  // sifting.h), as far as what is left may be found. Throws as search().
   std::vector<Reading> without_fillers(std::string_view query) const;
 
  private:
@@ -110,6 +109,9 @@ class Searcher {
   // The words of a text, keyed. `tokens` outlives it.
   Query words_of(std::string_view text, const Tokens& tokens) const;
   std::vector<Reading> without_fillers(const Query& words, const Tokens& tokens) const;
+  // Whether some words that were apart in the original, and are not in the reading, are a tile of
+  // the index. Where none are, words that are left of a table or of code are not searched in vain.
+  bool may_be_found(const Reading& reading, const Tokens& original) const;
   void add_supply(std::string_view prompt, bool is_code, Supply& supply) const;
   void mark_supplied(Query& query, std::span<const Supply::Side> supply) const;
   // Of the text as it stands, or of a part of a reading. If asked, reads it without fillers.

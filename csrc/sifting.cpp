@@ -22,6 +22,8 @@ constexpr uint32_t kBlock = 64;                      // tokens that are looked u
 // So many blocks of a query are looked up wherever they are disturbed, and behind them one in so
 // many: an answer is shorter, and a corpus of tables and code would take three times as long.
 constexpr uint32_t kAllBlocks = 32, kBlockShare = 8;
+// Seeds of so few places of a block are made one by one.
+constexpr int kFew = 12;
 
 // An equal word gains what twelve between cost, so that every eighth word goes on being found.
 constexpr Prices kSifted{12, 8, 1};
@@ -114,10 +116,11 @@ struct Sifted {
 class Sifter {
  public:
   Sifter(const Query& query, std::span<const std::shared_ptr<const Segment>> segments,
-         std::span<const Tombstones> dead)
+         std::span<const Tombstones> dead, const Vocabulary& vocabulary)
       : query_(query),
         segments_(segments),
         dead_(dead),
+        vocabulary_(vocabulary),
         left_(kMaxAlignments + query.size() / kBlock) {}
 
   // Looks up the patterns of some ways that begin at the kBlock tokens from one on. `steps` has the
@@ -127,6 +130,14 @@ class Sifter {
     std::ranges::fill(tokens_, 0);
     std::copy_n(&values[first], std::min<size_t>(values.size() - first, kBlock + kReach),
                 tokens_.begin());
+    // A tile of a document is made of words that some document holds.
+    std::array<uint64_t, 2> known{};
+    for (size_t i = 0; i < tokens_.size(); ++i) {
+      known[i / 64] |= uint64_t{vocabulary_.empty() || vocabulary_.holds(tokens_[i])} << (i % 64);
+    }
+    const auto known_from = [&](uint32_t at) {
+      return at == 0 ? known[0] : known[0] >> at | known[1] << (64 - at);
+    };
     const bool avx2 = use_avx2(Dispatch::best);
     (avx2 ? weigh_avx2 : weigh)(tokens_.data(), weighed_);
     std::array<uint64_t, WordOrder::kWays> wanted{};
@@ -140,11 +151,15 @@ class Sifter {
       const uint32_t last = first + pattern.at.back();
       if (wanted[pattern.way] == 0 || last >= query_.size()) continue;
       const uint32_t count = std::min(kBlock, query_.size() - last);
-      const uint64_t present = count == 64 ? ~0ull : (1ull << count) - 1;
-      (avx2 ? make_seeds_avx2 : make_seeds)(weighed_, pattern, seeds_.data());
-      for (uint32_t s = 0; s < segments_.size(); ++s) {
-        screen(s, pattern, first, wanted[pattern.way] & present);
+      uint64_t places = wanted[pattern.way] & (count == 64 ? ~0ull : (1ull << count) - 1);
+      for (const uint8_t at : pattern.at) places &= known_from(at);
+      if (places == 0) continue;
+      if (std::popcount(places) <= kFew) {
+        make_few_seeds(pattern, places);
+      } else {
+        (avx2 ? make_seeds_avx2 : make_seeds)(weighed_, pattern, seeds_.data());
       }
+      for (uint32_t s = 0; s < segments_.size(); ++s) screen(s, pattern, first, places);
     }
     for (const Probe& probe : probes_) find(probe);
     probes_.clear();
@@ -184,14 +199,27 @@ class Sifter {
     Seed seed;
   };
 
+  void make_few_seeds(const Pattern& pattern, uint64_t places) {
+    for (; places != 0; places &= places - 1) {
+      const auto i = static_cast<uint32_t>(std::countr_zero(places));
+      uint64_t sum = 0;
+      for (size_t j = 0; j < kTile; ++j) sum += weighed_[j][i + pattern.at[j]];
+      seeds_[i] = to_seed(sum);
+    }
+  }
+
   // Those of the seeds that a segment may hold are looked up once all of the block are known.
   void screen(uint32_t s, const Pattern& pattern, uint32_t first, uint64_t wanted) {
     const SegmentView& view = segments_[s]->view(kTextView);
     if (view.tokens() == 0) return;
     const SeedFilter* filter = view.seeds().filter();
-    if (filter) wanted &= filter->which_may_be_held(seeds_.data());
+    if (!filter) view.seeds().work_on_filter(static_cast<uint64_t>(std::popcount(wanted)));
+    if (filter && std::popcount(wanted) > kFew) {
+      wanted &= filter->which_may_be_held(seeds_.data());
+    }
     for (; wanted != 0; wanted &= wanted - 1) {
       const auto i = static_cast<uint32_t>(std::countr_zero(wanted));
+      if (filter && !filter->may_hold(seeds_[i])) continue;
       std::array<uint64_t, kTile> tile;
       for (size_t j = 0; j < kTile; ++j) tile[j] = tokens_[i + pattern.at[j]];
       if (is_plain(tile, view.scheme().least_distinct)) continue;
@@ -250,6 +278,7 @@ class Sifter {
   const Query& query_;
   const std::span<const std::shared_ptr<const Segment>> segments_;
   const std::span<const Tombstones> dead_;
+  const Vocabulary& vocabulary_;
   uint32_t left_;                                 // places that may be opened
   std::array<uint64_t, kBlock + kReach> tokens_;  // of the block, and zeros behind the query
   alignas(64) Weighed weighed_;
@@ -264,7 +293,8 @@ class Sifter {
 
 std::optional<Reading> sifted(const Query& query,
                               std::span<const std::shared_ptr<const Segment>> segments,
-                              std::span<const Tombstones> dead, const WordOrder& order) {
+                              std::span<const Tombstones> dead, const WordOrder& order,
+                              const Vocabulary& vocabulary) {
   if (query.size() < 2 * kLeastWords) return std::nullopt;
   for (const auto& segment : segments) {
     if (segment->view(kTextView).scheme().tile_size != kTile) return std::nullopt;
@@ -279,7 +309,7 @@ std::optional<Reading> sifted(const Query& query,
       continue;
     }
     if (++blocks <= kAllBlocks || blocks % kBlockShare == 0) {
-      if (!sifter) sifter.emplace(query, segments, dead);
+      if (!sifter) sifter.emplace(query, segments, dead, vocabulary);
       sifter->look_up(static_cast<uint32_t>(step) * WordOrder::kStep,
                       std::span(steps).subspan(step, std::min(kSteps, steps.size() - step)));
     }

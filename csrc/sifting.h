@@ -18,6 +18,7 @@
 #include "query.h"
 #include "reading.h"
 #include "segment.h"
+#include "vocabulary.h"
 #include "word_order.h"
 
 namespace dedup {
@@ -26,6 +27,7 @@ namespace dedup {
 // text view.
 std::optional<Reading> sifted(const Query& query,
                               std::span<const std::shared_ptr<const Segment>> segments,
-                              std::span<const Tombstones> dead, const WordOrder& order);
+                              std::span<const Tombstones> dead, const WordOrder& order,
+                              const Vocabulary& vocabulary);
 
 }  // namespace dedup

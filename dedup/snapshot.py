@@ -98,8 +98,15 @@ class Session:
         return self._parsers.of_query(text) if self.has_code else (None, [])
 
     def is_disguised(self, text: str) -> bool:
-        """Whether something hides words of a query, so that ``search`` reads it in other ways."""
+        """Whether something hides words of a query, so that ``search`` reads it in other ways.
+
+        Whether others were put between them ``has_fillers`` tells.
+        """
         return any(searcher.core.is_disguised(text) for searcher in self._searchers)
+
+    def has_fillers(self, text: str) -> bool:
+        """Whether ``search`` leaves out words of a query that were put between others."""
+        return any(searcher.core.has_fillers(text) for searcher in self._searchers)
 
     def search(self, text: str, parsed: "Parsed | None" = None) -> list[Match]:
         """Every passage of `text` that is found in the index; `parsed` is what it was parsed to."""

@@ -51,6 +51,8 @@ _SYNTAX_GROWTH: Final = 16
 _DISGUISE_STEP_BYTES: Final = 64
 _DISGUISE_MAX_STEP_BYTES: Final = 128
 _DISGUISE_WINDOW_BYTES: Final = 1024
+# And whether words were put between them so often: of those it takes more to tell.
+_FILLERS_STEP_BYTES: Final = 512
 # A passage that is disguised is read up to the last word that is whole, and some words of it went
 # out before it showed: one that ends so near to what is read may still grow.
 _DISGUISE_SLACK_BYTES: Final = 128
@@ -145,6 +147,7 @@ class StreamFilter:
         self._is_disguised = False
         self._disguise_step = _DISGUISE_STEP_BYTES
         self._disguise_at = _DISGUISE_STEP_BYTES  # byte at which it is looked for next
+        self._fillers_at = _FILLERS_STEP_BYTES  # and from which fillers are looked for then
         self._ledger = ledger or Ledger()
         self._number = self._ledger.open()
         self._noted_to = 0  # bytes of the text of which the ledger knows
@@ -263,7 +266,11 @@ class StreamFilter:
     def _look_for_disguise(self, end: int) -> bool:
         """Whether something hides the last words before a byte; says when to look again."""
         window = self._window(end, _DISGUISE_WINDOW_BYTES)
-        self._is_disguised = self._session.is_disguised(self._data[window:end].decode())
+        text = self._data[window:end].decode()
+        self._is_disguised = self._session.is_disguised(text)
+        if end >= self._fillers_at:
+            self._fillers_at = end + _FILLERS_STEP_BYTES
+            self._is_disguised = self._is_disguised or self._session.has_fillers(text)
         if self._is_disguised:
             self._disguise_step = min(2 * self._disguise_step, _DISGUISE_MAX_STEP_BYTES)
         else:

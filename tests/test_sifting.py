@@ -183,3 +183,10 @@ def test_runs_lead_to_the_original(index: Index) -> None:
     for at, size, start, end, copied in runs:
         assert not copied or data[at : at + size] == original[start:end]
     assert sum(word in words for word in reading.split()) >= 0.8 * len(words)
+
+
+def test_what_is_left_of_a_table_is_not_searched_in_vain(index: Index) -> None:
+    core = _core.Searcher(index.snapshot.segments, [b""] * len(index.snapshot.segments), None)
+    words = WORDS["frankenstein"][3000:3040]
+    assert core.has_fillers(" ".join(f"{word} cell" for word in words))
+    assert not core.has_fillers(" ".join(f"{word} cell" for word in OTHER[:40]))
