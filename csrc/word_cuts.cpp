@@ -444,12 +444,23 @@ class Recutter {
       if (words == 1 && !is_odd(pieces_[from])) return;
       unit.words.clear();  // a piece as it was
       if (words == 1) return;
-    } else if (to - from == 1 && pieces_[from].is_camel && pieces_[from].letters < kName) {
+    } else if (to - from == 1 && may_be_name(from)) {
       unit.score = std::min(unit.score, 0.0);
     } else if (to - from == 1 && pieces_[from].letters < kName && unit.score > 0) {
       unit.score *= 0.7;  // long words are made of short ones in many languages
     }
     candidates_.push_back(std::move(unit));
+  }
+
+  // Whether a piece looks like a name in code: not one of several with a space between.
+  bool may_be_name(size_t at) const {
+    const auto is_beside = [&](size_t one, size_t other) {
+      return pieces_[one].is_camel && pieces_[other].is_camel &&
+             text_.substr(pieces_[one].end, pieces_[other].start - pieces_[one].end) == " ";
+    };
+    if (!pieces_[at].is_camel || pieces_[at].letters >= kName) return false;
+    return !(at > 0 && is_beside(at - 1, at)) &&
+           !(at + 1 < pieces_.size() && is_beside(at, at + 1));
   }
 
   void gather(size_t from, size_t to) {
@@ -627,7 +638,7 @@ class Suspicion {
 
   static constexpr uint32_t kLongs = 5;  // words of 7 letters more than of up to 4
   static constexpr size_t kSampled = 12, kBatch = 4, kFewest = 6, kCut = 6;  // words
-  static constexpr uint32_t kLong = 20;  // bytes of a word
+  static constexpr uint32_t kLong = 20;                                      // bytes of a word
   static constexpr uint32_t kEvery = 24, kSeldom = 96;
 
   std::string_view text_;
@@ -637,7 +648,7 @@ class Suspicion {
   uint32_t begin_ = 0, from_ = 0;      // of what is read, of the word that is read
   uint32_t asked_ = 0;                 // where what was asked last begins
   uint32_t singles_ = 0, shorts_ = 0;  // in a row
-  uint32_t spaced_ = 0;                // single letters of three and more in a row, less other words
+  uint32_t spaced_ = 0;  // single letters of three and more in a row, less other words
   uint32_t longs_ = 0, since_ = 0, every_ = kEvery;
   std::vector<uint8_t> sizes_;
 };
