@@ -93,7 +93,9 @@ class Respeller {
     }
     if (any == 0) return 0;
     size_t signs = 0;
-    const auto kind = [&](size_t i) { return i < text_.size() ? class_of(text_[i]) : kOther; };
+    const auto kind = [&](size_t i) {
+      return i < text_.size() ? class_of(text_[i]) : uint8_t{kOther};
+    };
     for (size_t i = at; i < at + block.size(); ++i) {
       if (class_of(text_[i]) < kDigit) continue;
       const uint8_t one = kind(i), left = kind(i - 1), right = kind(i + 1);
@@ -104,9 +106,7 @@ class Respeller {
     return signs;
   }
 
-  static bool is_letter_within(char sign) {
-    return sign != '(' && sign != ')' && sign != '?';
-  }
+  static bool is_letter_within(char sign) { return sign != '(' && sign != ')' && sign != '?'; }
 
   // Takes the words from `at` on, or from where that begins which is there but not before `done`,
   // up to `end`; returns where the last ends.

@@ -627,7 +627,7 @@ class Suspicion {
 
   static constexpr uint32_t kLongs = 5;  // words of 7 letters more than of up to 4
   static constexpr size_t kSampled = 12, kBatch = 4, kFewest = 6, kCut = 6;  // words
-  static constexpr uint32_t kLong = 20;  // bytes of a word
+  static constexpr uint32_t kLong = 20;                                      // bytes of a word
   static constexpr uint32_t kEvery = 24, kSeldom = 96;
 
   std::string_view text_;
@@ -637,7 +637,7 @@ class Suspicion {
   uint32_t begin_ = 0, from_ = 0;      // of what is read, of the word that is read
   uint32_t asked_ = 0;                 // where what was asked last begins
   uint32_t singles_ = 0, shorts_ = 0;  // in a row
-  uint32_t spaced_ = 0;                // single letters of three and more in a row, less other words
+  uint32_t spaced_ = 0;  // single letters of three and more in a row, less other words
   uint32_t longs_ = 0, since_ = 0, every_ = kEvery;
   std::vector<uint8_t> sizes_;
 };
