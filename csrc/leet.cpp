@@ -94,7 +94,7 @@ class Respeller {
     if (any == 0) return 0;
     size_t signs = 0;
     const auto kind = [&](size_t i) {
-      return i < text_.size() ? class_of(text_[i]) : Class{kOther};
+      return i < text_.size() ? class_of(text_[i]) : uint8_t{kOther};
     };
     for (size_t i = at; i < at + block.size(); ++i) {
       if (class_of(text_[i]) < kDigit) continue;
