@@ -282,8 +282,9 @@ class Recent {
     slot_ = 0;
   }
 
-  // Whether the window at `at`, which rises, may be taken; it is then.
-  bool take(std::uint64_t hash, std::size_t at) {
+  // Takes a window, of which `at` rises, and gives its number; or if it overlaps an equal one that
+  // was taken, leaves it out and gives the number of that.
+  std::uint32_t take(std::uint64_t hash, std::size_t at, std::uint32_t number) {
     // What a slot holds when its turn comes is too far back to overlap.
     for (; next_ <= at; ++next_) {
       slot_ = slot_ + 1 == slots_.size() ? 0 : slot_ + 1;
@@ -293,17 +294,18 @@ class Recent {
     }
     if (taken_[hash % taken_.size()] != 0) {
       for (const Slot& slot : slots_) {
-        if (slot.is_taken && slot.hash == hash) return false;
+        if (slot.is_taken && slot.hash == hash) return slot.number;
       }
     }
-    slots_[slot_] = {hash, true};
+    slots_[slot_] = {hash, number, true};
     ++taken_[hash % taken_.size()];
-    return true;
+    return number;
   }
 
  private:
   struct Slot {
     std::uint64_t hash = 0;
+    std::uint32_t number = 0;
     bool is_taken = false;
   };
 
@@ -447,12 +449,20 @@ FoundWindows find_windows(const TextBlock& texts, std::span<const std::uint32_t>
         throw ArgumentError("ranges rise, and each lies in one text");
       }
       for (std::size_t at = first; at < first + counts[range]; ++at) {
-        if (!recent.take(hashes[at], at)) continue;
+        const std::size_t behind = at + min_tokens;
+        const std::uint32_t before = at == 0 ? 0 : neighbour(read.hashes[at - 1]);
+        const std::uint32_t after = behind == read.size() ? 0 : neighbour(read.hashes[behind]);
+        const auto number = static_cast<std::uint32_t>(windows.at.size());
+        const std::uint32_t taken = recent.take(hashes[at], at, number);
+        if (taken != number) {
+          if (windows.before[taken] != before) windows.before[taken] = 0;
+          if (windows.after[taken] != after) windows.after[taken] = 0;
+          continue;
+        }
         windows.hashes.push_back(hashes[at]);
         windows.at.push_back(static_cast<std::uint32_t>(base + at));
-        windows.before.push_back(at == 0 ? 0 : neighbour(read.hashes[at - 1]));
-        const std::size_t behind = at + min_tokens;
-        windows.after.push_back(behind == read.size() ? 0 : neighbour(read.hashes[behind]));
+        windows.before.push_back(before);
+        windows.after.push_back(after);
       }
     }
   }

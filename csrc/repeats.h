@@ -82,7 +82,8 @@ Groups bucket_groups(std::span<const std::uint64_t> hashes, std::size_t buckets)
 struct Windows {
   std::span<const std::uint64_t> hashes;
   std::span<const std::uint32_t> at;
-  // Hashes of the token before and of the one behind; 0 at the ends of the text.
+  // Hashes of the token before and of the one behind; 0 at the ends of the text, and if one that
+  // was left out for this one has another (find_windows).
   std::span<const std::uint32_t> before;
   std::span<const std::uint32_t> after;
 };
@@ -98,7 +99,8 @@ struct FoundWindows {
 //
 // One that overlaps an equal one before it is left out, unless that was: in "a a a a a a" a window
 // of two tokens occurs three times. Therefore no count exceeds how often a thing can be had at
-// once.
+// once. What is before and behind one left out counts all the same (`before` and `after` of the one
+// it overlaps): the next window may have a place there, but not where this one has.
 FoundWindows find_windows(const TextBlock& texts, std::span<const std::uint32_t> tokens,
                           std::span<const std::uint32_t> starts,
                           std::span<const std::uint32_t> counts, std::size_t min_tokens);
@@ -141,9 +143,9 @@ struct Passages {
 };
 
 // The passages that occur first in this block. The passage of a window is the longest run of
-// tokens that is around it at each of its places; it has as many places as the window. (It may come
-// in several that overlap if a part of it occurs at more places, and is put together again where
-// those overlap or touch.)
+// tokens that is around it at each of its places, those left out among them; it has as many places
+// as the window. (It may come in several that overlap if a part of it occurs at more places, and is
+// put together again where those overlap or touch.)
 //
 // Of one boilerplate with ragged ends that is many. Unless `with_variants`, they are taken in the
 // order of how many places they have, as a power of two, and then of how many tokens they would

@@ -111,6 +111,16 @@ def test_every_run_of_words_that_comes_again_is_found_and_counted(texts: list[st
         )
 
 
+def test_a_place_that_overlaps_another_bounds_a_passage_too() -> None:
+    # The eight words at 8 are also at 42 and, overlapping that, at 48; the words at 7 are at 47.
+    bits = "10010111011001011010101110111000000011011001100101100101010"
+    text = " ".join(f"w{bit}" for bit in bits)
+    found = run([text], Settings(min_tokens=SIZE, with_variants=True)).passages
+    told = [[" ".join(passage_words([text], place)) for place in row["places"]] for row in found]
+    assert all(len(set(places)) == 1 for places in told)
+    assert " ".join(f"w{bit}" for bit in bits[7:16]) in {places[0] for places in told}
+
+
 @settings(max_examples=100, deadline=None)
 @given(corpora())
 def test_a_passage_is_all_that_is_around_it_everywhere(texts: list[str]) -> None:
