@@ -46,12 +46,12 @@ _SYNTAX_STEP_BYTES: Final = 256
 _SYNTAX_WINDOW_BYTES: Final = 8192
 _SYNTAX_GROWTH: Final = 16
 
-# Whether something hides the words is looked at so often, in so much of the text: 150 words, or
-# the code of some dozens. Where something does and nothing is found, it is looked at less often.
-_DISGUISE_STEP_BYTES: Final = 64
-_DISGUISE_MAX_STEP_BYTES: Final = 128
+# Whether something hides the words is looked at so often, in so much of the text: 80 words, or the
+# code of a dozen; where something does, more of it is searched. Whether others were put between
+# them takes more to tell.
+_DISGUISE_STEP_BYTES: Final = 128
+_DISGUISE_LOOK_BYTES: Final = 512
 _DISGUISE_WINDOW_BYTES: Final = 1024
-# And whether words were put between them so often: of those it takes more to tell.
 _FILLERS_STEP_BYTES: Final = 512
 # A passage that is disguised is read up to the last word that is whole, and some words of it went
 # out before it showed: one that ends so near to what is read may still grow.
@@ -145,7 +145,6 @@ class StreamFilter:
         self._decide_at = 0  # token at which what is held is searched again
         self._last_token = 0
         self._is_disguised = False
-        self._disguise_step = _DISGUISE_STEP_BYTES
         self._disguise_at = _DISGUISE_STEP_BYTES  # byte at which it is looked for next
         self._fillers_at = _FILLERS_STEP_BYTES  # and from which fillers are looked for then
         self._ledger = ledger or Ledger()
@@ -265,17 +264,13 @@ class StreamFilter:
 
     def _look_for_disguise(self, end: int) -> bool:
         """Whether something hides the last words before a byte; says when to look again."""
-        window = self._window(end, _DISGUISE_WINDOW_BYTES)
-        text = self._data[window:end].decode()
-        self._is_disguised = self._session.is_disguised(text)
+        self._disguise_at = end + _DISGUISE_STEP_BYTES
+        window = self._window(end, _DISGUISE_LOOK_BYTES)
+        self._is_disguised = self._session.is_disguised(self._data[window:end].decode())
         if end >= self._fillers_at:
             self._fillers_at = end + _FILLERS_STEP_BYTES
-            self._is_disguised = self._is_disguised or self._session.has_fillers(text)
-        if self._is_disguised:
-            self._disguise_step = min(2 * self._disguise_step, _DISGUISE_MAX_STEP_BYTES)
-        else:
-            self._disguise_step = _DISGUISE_STEP_BYTES
-        self._disguise_at = end + self._disguise_step
+            window = self._window(end, _DISGUISE_WINDOW_BYTES)
+            self._is_disguised |= self._session.has_fillers(self._data[window:end].decode())
         return self._is_disguised
 
     def _decide(self, token: int, start: int, end: int, back: int, *, is_due: bool) -> None:
