@@ -210,12 +210,13 @@ class PassageFinder {
                       [](const Piece& piece) { return std::pair(piece.first, piece.last); });
   }
 
-  // Both pieces being wherever one of them is, so is what they make up if no gap is between them.
+  // Both pieces being wherever one of them is, so is what they make up if they overlap. If they
+  // only touch, one may end a text where the other begins the next.
   void add(const Piece& piece, const Where& place) {
     const auto [known, is_new] = known_.try_emplace(place, pieces_.size());
     if (!is_new) {
       Piece& before = pieces_[known->second];
-      if (piece.first <= before.last + size_ && before.first <= piece.last + size_) {
+      if (piece.first < before.last + size_ && before.first < piece.last + size_) {
         before.first = std::min(before.first, piece.first);
         before.last = std::max(before.last, piece.last);
         return;

@@ -145,7 +145,7 @@ struct Passages {
 // The passages that occur first in this block. The passage of a window is the longest run of
 // tokens that is around it at each of its places, those left out among them; it has as many places
 // as the window. (It may come in several that overlap if a part of it occurs at more places, and is
-// put together again where those overlap or touch.)
+// put together again where those overlap.)
 //
 // Of one boilerplate with ragged ends that is many. Unless `with_variants`, they are taken in the
 // order of how many places they have, as a power of two, and then of how many tokens they would

@@ -121,6 +121,14 @@ def test_a_place_that_overlaps_another_bounds_a_passage_too() -> None:
     assert " ".join(f"w{bit}" for bit in bits[7:16]) in {places[0] for places in told}
 
 
+def test_no_passage_goes_on_from_one_text_into_the_next() -> None:
+    words = rng_words(0, 2 * SIZE)
+    texts = [words, words[:SIZE], words[SIZE:], *(words[at : at + SIZE] for at in range(1, SIZE))]
+    joined = [" ".join(text) for text in texts]
+    found = run(joined, Settings(min_tokens=SIZE, with_variants=True)).passages
+    assert sorted(row["excerpt"] for row in found) == sorted(joined[1:])
+
+
 @settings(max_examples=100, deadline=None)
 @given(corpora())
 def test_a_passage_is_all_that_is_around_it_everywhere(texts: list[str]) -> None:
