@@ -580,7 +580,11 @@ class Suspicion {
       vocabulary_.key().all(batch, batch.data());
       for (size_t i = before; i < sampled; ++i) {
         if (!vocabulary_.holds(hashes[i])) {
-          unknown += !is_camel(words[i]);
+          // One word with capitals within is a name in code, several side by side are not.
+          unknown +=
+              !is_camel(words[i]) ||
+              (i > 0 && text_.substr(words[i].end, words[i - 1].start - words[i].end) == " " &&
+               is_camel(words[i - 1]));
         } else if (words[i].end - words[i].start > 3) {
           ++plain;
         }
