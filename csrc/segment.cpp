@@ -835,14 +835,14 @@ WordSource merged_words(const SegmentList& segments,
                         const std::vector<std::vector<uint32_t>>& numbers) {
   return [&segments, &numbers](const WordVisitor& visit) {
     using Head = std::pair<uint64_t, size_t>;  // word, segment
-    std::vector<WordIndex::Cursor> cursors;
+    std::vector<std::optional<WordIndex::Cursor>> cursors(segments.size());
     std::priority_queue<Head, std::vector<Head>, std::greater<>> heads;
     const auto push = [&](size_t s) {
-      if (!cursors[s].done()) heads.emplace(cursors[s].word(), s);
+      if (!cursors[s]->done()) heads.emplace(cursors[s]->word(), s);
     };
-    cursors.reserve(segments.size());
     for (size_t s = 0; s < segments.size(); ++s) {
-      cursors.emplace_back(segments[s]->words());
+      if (segments[s]->words().size() == 0) continue;  // or none are known, as of format 3
+      cursors[s].emplace(segments[s]->words());
       push(s);
     }
     std::vector<uint32_t> holders;
@@ -852,10 +852,10 @@ WordSource merged_words(const SegmentList& segments,
       while (!heads.empty() && heads.top().first == word) {
         const size_t s = heads.top().second;
         heads.pop();
-        for (const uint32_t document : cursors[s].documents()) {
+        for (const uint32_t document : cursors[s]->documents()) {
           if (numbers[s][document] != kGone) holders.push_back(numbers[s][document]);
         }
-        cursors[s].advance();
+        cursors[s]->advance();
         push(s);
       }
       if (!holders.empty()) visit(word, holders);

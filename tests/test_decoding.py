@@ -187,7 +187,7 @@ HOSTILE = {
 def test_hostile_text_takes_linear_time(kind: str) -> None:
     began = time.process_time()
     _core.read_as("decoded", HOSTILE[kind], KNOWN)
-    assert time.process_time() - began < 1.5  # 0.02-0.15 s
+    assert time.process_time() - began < 20  # .02-.15 s, more under sanitizers
 
 
 def test_code_within_code_is_read_to_the_last() -> None:

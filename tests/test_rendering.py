@@ -451,7 +451,9 @@ def test_no_text_takes_long_or_grows(piece: str) -> None:
     text = (piece * (1_000_000 // len(piece.encode()) + 1)).encode()
     start = time.process_time()
     reading = _core.read_as("rendered", text, WORDS)
-    assert time.process_time() - start < 2  # some 0.02 s; a square of the size would be minutes
+    assert (
+        time.process_time() - start < 20
+    )  # .02 s, more under sanitizers; a square of the size: minutes
     if reading is not None:
         assert len(reading[0].encode()) <= 4 * len(text)
 

@@ -261,4 +261,4 @@ HOSTILE = {
 def test_a_megabyte_of_anything_takes_its_time_and_no_more(kind: str) -> None:
     started = time.thread_time()
     respelled(HOSTILE[kind])
-    assert time.thread_time() - started < 2.5  # 0.5 s at the most where nothing else runs
+    assert time.thread_time() - started < 20  # .5 s, more under sanitizers; minutes if not linear

@@ -171,7 +171,7 @@ def test_shuffled_words_match_nothing(index: Index, seed: int) -> None:
 def test_hostile_texts_are_answered_in_time(index: Index, text: str) -> None:
     start = time.process_time()
     index.search(text)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 30
 
 
 def test_runs_lead_to_the_original(index: Index) -> None:

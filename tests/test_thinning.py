@@ -120,4 +120,4 @@ def test_hostile_texts_take_linear_time(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
     start = time.process_time()
     thinned(text)
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 10
