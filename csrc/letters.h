@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "code_point.h"
 #include "unicode_tables.h"
 
 namespace dedup {
@@ -51,7 +52,5 @@ inline Letter folded(std::string_view utf8, size_t at, Character character) {
   for (uint32_t i = 0; i < letter.size; ++i) letter.bytes[i] = static_cast<char>(mapping >> 8 * i);
   return letter;
 }
-
-inline bool is_ascii_letter(char byte) { return static_cast<uint8_t>((byte | 0x20) - 'a') < 26; }
 
 }  // namespace dedup
